@@ -1,0 +1,1 @@
+//! A file handle becomes an object: backends, their URL forms and credentials.

@@ -1,0 +1,1 @@
+//! restic's design document as pure functions: bytes in, values out.

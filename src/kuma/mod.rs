@@ -1,0 +1,1 @@
+//! Uptime Kuma's databases: schema, dump, encode, decode, diff, apply.

@@ -1,0 +1,7 @@
+//! Starts the runtime, runs the command line, and ends with its exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    replicator_kuma::cli::main()
+}

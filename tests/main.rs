@@ -1,0 +1,1 @@
+//! One test binary: every file of tests/ is a module here.
