@@ -1,1 +1,13 @@
-//! One test binary: every file of tests/ is a module here.
+//! One test binary: every file of tests/ is a module here (`architecture` holds that none is forgotten).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+mod support;
+
+mod peers;

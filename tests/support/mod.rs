@@ -1,0 +1,11 @@
+//! What the suites share: the programs we are compared with, servers on loopback, fixtures, and
+//! what a folder holds.
+
+pub(crate) mod child;
+pub(crate) mod client;
+pub(crate) mod fixtures;
+pub(crate) mod folder;
+pub(crate) mod peers;
+pub(crate) mod s3;
+
+pub(crate) use client::{Client, Repo, Run};
