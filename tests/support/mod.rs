@@ -7,5 +7,6 @@ pub(crate) mod fixtures;
 pub(crate) mod folder;
 pub(crate) mod peers;
 pub(crate) mod s3;
+pub(crate) mod source;
 
 pub(crate) use client::{Client, Repo, Run};
