@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::Polynomial;
+use super::{FormatError, Polynomial};
 
 /// The shortest chunk, but for the last one of a stream.
 pub const MIN_CHUNK_BYTES: usize = 512 * 1024;
@@ -32,15 +32,6 @@ pub struct Chunker {
     fingerprint: u64,
 }
 
-/// A polynomial that chunks cannot be cut with.
-///
-/// restic uses degrees of 8 to 52 too, with poor results, and fails on the others file by file.
-#[derive(Debug, thiserror::Error)]
-#[error("the chunker polynomial {polynomial} is not of degree {}: nothing can be stored with it", Polynomial::DEGREE)]
-pub struct UnfitPolynomial {
-    polynomial: Polynomial,
-}
-
 struct Tables {
     /// The fingerprint of a byte followed by 63 zeros: what is taken away when the byte leaves the window.
     out: [u64; 256],
@@ -50,9 +41,9 @@ struct Tables {
 
 impl Chunker {
     /// A chunker at the start of a stream; the polynomial must be of degree 53.
-    pub fn new(polynomial: Polynomial) -> Result<Self, UnfitPolynomial> {
+    pub fn new(polynomial: Polynomial) -> Result<Self, FormatError> {
         if polynomial.degree() != Some(Polynomial::DEGREE) {
-            return Err(UnfitPolynomial { polynomial });
+            return Err(FormatError::UnfitPolynomial(polynomial));
         }
         let tables = Arc::new(Tables::new(polynomial));
         Ok(Self { tables, seen_bytes: 0, window: [0; WINDOW_BYTES], fingerprint: 0 })
@@ -108,3 +99,6 @@ impl Tables {
         (rest << 8 | u64::from(new)) ^ self.reduce[usize::from(top)]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Why bytes have no meaning, or a value no bytes.
 
-use super::{BlobId, Id, PackId};
+use super::{BlobId, Id, JsonError, PackId, Polynomial};
 
 /// What is wrong with the bytes of a repository. Which file they came from is for the caller to add.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +115,22 @@ pub enum FormatError {
         /// The SHA-256 of its file.
         found: PackId,
     },
+    /// A blob that is no tree.
+    #[error("the tree is not the JSON it should be")]
+    Tree(#[from] JsonError),
+    /// A tree whose names do not ascend cannot be written: another reader might miss an entry.
+    #[error("the name {name:?} stands after {previous:?} in a tree: names must ascend, and none may be empty")]
+    NamesNotAscending {
+        /// The name that came too late or twice.
+        name: String,
+        /// The name before it.
+        previous: String,
+    },
+    /// A polynomial that chunks cannot be cut with.
+    ///
+    /// restic uses degrees of 8 to 52 too, with poor results, and fails on the others file by file.
+    #[error("the chunker polynomial {0} is not of degree {degree}: nothing can be stored with it", degree = Polynomial::DEGREE)]
+    UnfitPolynomial(Polynomial),
 }
 
 impl FormatError {

@@ -13,18 +13,22 @@ mod file;
 mod id;
 mod index;
 mod json;
+mod json_reader;
 mod key;
 mod lock;
+mod name;
+mod node;
 pub mod pack;
 mod polynomial;
 mod snapshot;
 mod time;
+mod tree;
 pub mod unpacked;
 
 pub use blob::{
     BlobHandle, BlobKind, Compression, PackedBlob, ParseCompressionError, SealedBlob, open_blob, seal_blob,
 };
-pub use chunker::{Chunker, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, UnfitPolynomial};
+pub use chunker::{Chunker, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES};
 pub use config::{Config, Version};
 pub use crypto::{MasterKey, SEAL_OVERHEAD_BYTES};
 pub use error::FormatError;
@@ -32,9 +36,12 @@ pub use file::{FileHandle, FileType};
 pub use id::{BlobId, Id, IndexId, KeyId, LockId, PackId, ParseIdError, SnapshotId, TreeId};
 pub use index::{IndexFile, IndexPack};
 pub use json::{Extra, to_vec as to_json};
+pub use json_reader::JsonError;
 pub use key::{KeyError, KeyFile, ScryptParams};
 pub use lock::Lock;
+pub use node::{ExtendedAttribute, Mode, Node, NodeType};
 pub use pack::{FinishedPack, PackBuilder};
 pub use polynomial::{Polynomial, PolynomialError};
 pub use snapshot::{Snapshot, Summary};
 pub use time::{ParseTimeError, Time};
+pub use tree::{Tree, TreeBuilder};

@@ -139,3 +139,61 @@ impl<'de> Deserialize<'de> for Polynomial {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn table(name: &str) -> Vec<Value> {
+        let tables: Value = serde_json::from_str(include_str!("../../fixtures/vectors/polynomials.json")).unwrap();
+        tables[name].as_array().unwrap().clone()
+    }
+
+    fn parse(value: &Value) -> Polynomial {
+        value.as_str().unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn divisors_products_and_remainders_are_those_of_restic() {
+        for row in table("gcd") {
+            assert_eq!(parse(&row[0]).gcd(parse(&row[1])), parse(&row[2]), "{row}");
+        }
+        for row in table("mulmod") {
+            assert_eq!(parse(&row[0]).multiply(parse(&row[1]), parse(&row[2])), parse(&row[3]), "{row}");
+        }
+        for row in table("mod") {
+            assert_eq!(parse(&row[0]).remainder(parse(&row[1])), parse(&row[2]), "{row}");
+        }
+    }
+
+    #[test]
+    fn irreducible_ones_are_told_from_others() {
+        for row in table("irreducible") {
+            assert_eq!(parse(&row["pol"]).is_irreducible(), row["irreducible"], "{row}");
+        }
+        assert!(!Polynomial::from_bits(0).is_irreducible());
+        assert!(!Polynomial::from_bits(1).is_irreducible());
+        assert!(Polynomial::from_bits(0b10).is_irreducible());
+    }
+
+    #[test]
+    fn random_ones_are_fit_for_a_repository() {
+        let polynomial = Polynomial::random().unwrap();
+        assert_eq!(polynomial.degree(), Some(53));
+        assert!(polynomial.is_irreducible());
+        assert_ne!(polynomial, Polynomial::random().unwrap());
+    }
+
+    #[test]
+    fn text_is_hex_without_prefix() {
+        assert_eq!(parse(&"003DA3358B4DC173".into()).to_string(), "3da3358b4dc173");
+        for text in ["", "0x1", "+1", "-1", "g", "10000000000000000", "1_0"] {
+            assert!(text.parse::<Polynomial>().is_err(), "{text:?}");
+        }
+        let json = serde_json::to_string(&Polynomial::from_bits(0x2f)).unwrap();
+        assert_eq!(json, "\"2f\"");
+        assert_eq!(serde_json::from_str::<Polynomial>(&json).unwrap().bits(), 0x2f);
+    }
+}
