@@ -1,6 +1,6 @@
 //! Why bytes have no meaning, or a value no bytes.
 
-use super::{BlobId, Id, JsonError, PackId, Polynomial};
+use super::{BlobId, JsonError, Polynomial};
 
 /// What is wrong with the bytes of a repository. Which file they came from is for the caller to add.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +68,11 @@ pub enum FormatError {
         first_byte: u8,
     },
     /// Not a Zstandard frame, or a damaged one.
-    #[error("the compressed content cannot be expanded")]
-    Decompress(#[source] std::io::Error),
+    #[error("the compressed content cannot be expanded: {reason}")]
+    Expand {
+        /// In zstd's words.
+        reason: &'static str,
+    },
     /// Zstandard refused to compress.
     #[error("the content cannot be compressed")]
     Compress(#[source] std::io::Error),
@@ -77,7 +80,7 @@ pub enum FormatError {
     #[error("the compressed content expands to more than {limit_bytes} bytes")]
     TooLong {
         /// Where expanding it stopped.
-        limit_bytes: u64,
+        limit_bytes: usize,
     },
     /// A blob whose content is not what its id says.
     #[error("blob {wanted} has the content of {found}")]
@@ -85,7 +88,7 @@ pub enum FormatError {
         /// The id that was asked for.
         wanted: BlobId,
         /// The id of what is there.
-        found: Id,
+        found: BlobId,
     },
     /// A blob, pack or file too large for its 32-bit length.
     #[error("{what} of {length_bytes} bytes: more than the format can express")]
@@ -93,7 +96,7 @@ pub enum FormatError {
         /// What is too large.
         what: &'static str,
         /// How large it is.
-        length_bytes: u64,
+        length_bytes: usize,
     },
     /// A compressed blob in a repository of version 1.
     #[error("blob {blob} is compressed, which a repository of version 1 cannot have")]
@@ -107,14 +110,6 @@ pub enum FormatError {
     /// A pack's header cannot be where and what its end says.
     #[error("pack header: {0}")]
     PackHeader(&'static str),
-    /// A pack whose file is not what its name says.
-    #[error("pack {wanted} has the content of {found}")]
-    WrongPack {
-        /// The pack's name.
-        wanted: PackId,
-        /// The SHA-256 of its file.
-        found: PackId,
-    },
     /// A blob that is no tree.
     #[error("the tree is not the JSON it should be")]
     Tree(#[from] JsonError),

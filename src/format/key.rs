@@ -1,12 +1,25 @@
 //! Key files: the master key, sealed with a password (design document, "Keys, Encryption and MAC").
 
-use super::json::Extra;
+use base64::prelude::{BASE64_STANDARD, Engine};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use super::json::{self, Extra, Fields};
 use super::{FormatError, MasterKey, Time};
 
+const SCRYPT: &str = "scrypt";
+const SALT_BYTES: usize = 64;
+/// restic's own bound on `128·N·r` and on `128·r·p`.
+const SCRYPT_LIMIT_BYTES: u64 = 1 << 31;
+/// A bound on `N·r·p`, 128 times what restic asks for at least: ten to twenty seconds on one core of today. restic
+/// has none; it calibrates a new key to half a second.
+const SCRYPT_LIMIT_STEPS: u64 = 1 << 25;
+
 /// What makes a guess at a password expensive (scrypt, RFC 7914).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct ScryptParams {
     /// Memory and time: a power of two.
+    #[serde(rename = "N")]
     pub n: u64,
     /// Block size.
     pub r: u32,
@@ -21,7 +34,7 @@ pub enum KeyError {
     /// The password is not the key's; the only failure after which another key may still fit.
     #[error("wrong password")]
     WrongPassword,
-    /// Not scrypt.
+    /// Derived in another way than by scrypt.
     #[error("key derivation {kdf:?} is not known, only \"scrypt\" is")]
     UnknownKdf {
         /// What the file names.
@@ -47,7 +60,7 @@ pub enum KeyError {
 }
 
 /// A key file, as it lies in `keys/`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeyFile {
     /// When it was made.
     pub created: Time,
@@ -58,12 +71,16 @@ pub struct KeyFile {
     /// How the password becomes a key: `scrypt`.
     pub kdf: String,
     /// What that costs.
+    #[serde(flatten)]
     pub params: ScryptParams,
     /// What makes the same password another key elsewhere: 64 bytes.
+    #[serde(serialize_with = "base64")]
     pub salt: Vec<u8>,
     /// The sealed master key.
+    #[serde(serialize_with = "base64")]
     pub data: Vec<u8>,
     /// Fields of other programs.
+    #[serde(flatten)]
     pub extra: Extra,
 }
 
@@ -73,12 +90,39 @@ impl ScryptParams {
 
     /// Whether restic takes these parameters, and whether they end in bearable time.
     pub fn check(&self) -> Result<(), KeyError> {
-        Err(KeyError::Params { params: *self, reason: "unknown" })
+        let (n, r, p) = (self.n, u64::from(self.r), u64::from(self.p));
+        let is_too_much = |factors: [u64; 3], limit| {
+            let product = factors.into_iter().try_fold(1, u64::checked_mul);
+            product.is_none_or(|product| product >= limit)
+        };
+        let reason = if n < 2 || !n.is_power_of_two() {
+            "N must be a power of two above 1"
+        } else if r == 0 || p == 0 {
+            "r and p must be at least 1"
+        } else if is_too_much([128, n, r], SCRYPT_LIMIT_BYTES) || is_too_much([128, r, p], SCRYPT_LIMIT_BYTES) {
+            "they ask for 2 GiB of memory or more"
+        } else if is_too_much([n, r, p], SCRYPT_LIMIT_STEPS + 1) {
+            "they ask for more time than opening a repository is worth"
+        } else {
+            return Ok(());
+        };
+        Err(KeyError::Params { params: *self, reason })
+    }
+
+    /// The key that a password and a salt make.
+    fn derive(self, password: &[u8], salt: &[u8]) -> Result<MasterKey, KeyError> {
+        self.check()?;
+        let refused = |reason| KeyError::Params { params: self, reason };
+        let log_n = u8::try_from(self.n.ilog2()).map_err(|_| refused("N is too large"))?;
+        let params = scrypt::Params::new(log_n, self.r, self.p).map_err(|_| refused("scrypt refuses them"))?;
+        let mut bytes = Zeroizing::new([0; 64]);
+        scrypt::scrypt(password, salt, &params, bytes.as_mut_slice()).map_err(|_| refused("scrypt refuses them"))?;
+        Ok(MasterKey::from_bytes(&bytes)?)
     }
 }
 
 impl KeyFile {
-    /// Seals the master key with a password; takes as long as the parameters say.
+    /// Seals the master key with a password and opens it again; takes as long as the parameters say.
     pub fn seal(
         master: &MasterKey,
         password: &[u8],
@@ -87,24 +131,64 @@ impl KeyFile {
         username: &str,
         hostname: &str,
     ) -> Result<KeyFile, KeyError> {
-        let _ = (master, password, created, username, hostname);
-        params.check()?;
-        Err(KeyError::WrongPassword)
+        let mut salt = vec![0; SALT_BYTES];
+        getrandom::fill(&mut salt).map_err(FormatError::Random)?;
+        let data = params.derive(password, &salt)?.seal(&master.to_json())?;
+        let (username, hostname, kdf) = (username.to_owned(), hostname.to_owned(), SCRYPT.to_owned());
+        Ok(KeyFile { created, username, hostname, kdf, params, salt, data, extra: Extra::default() })
     }
 
-    /// The master key; takes as long as the parameters say.
+    /// The master key; takes as long as the parameters say, which are checked first.
     pub fn open(&self, password: &[u8]) -> Result<MasterKey, KeyError> {
-        let _ = password;
-        Err(KeyError::WrongPassword)
+        if self.kdf != SCRYPT {
+            return Err(KeyError::UnknownKdf { kdf: self.kdf.clone() });
+        }
+        if self.salt.len() != SALT_BYTES {
+            return Err(KeyError::Salt { length_bytes: self.salt.len() });
+        }
+        let opened = self.params.derive(password, &self.salt)?.open(&self.data);
+        let json = Zeroizing::new(opened.map_err(|error| match error {
+            FormatError::Unauthentic => KeyError::WrongPassword,
+            error => KeyError::Master(error),
+        })?);
+        Ok(MasterKey::from_json(&json)?)
     }
 
-    /// The file's bytes.
+    /// The file's bytes: its JSON, which is not sealed.
     pub fn encode(&self) -> Result<Vec<u8>, FormatError> {
-        Ok(Vec::new())
+        json::to_vec(self).map_err(FormatError::json("key"))
     }
 
-    /// Reads a key file.
+    /// Reads a key file; whether it can be used is for [`KeyFile::open`] to say.
     pub fn decode(bytes: &[u8]) -> Result<KeyFile, FormatError> {
-        Err(FormatError::TooShort { length_bytes: bytes.len() })
+        let mut fields = Fields::of("key", bytes)?;
+        Ok(KeyFile {
+            created: fields.take_or_default("created")?,
+            username: fields.take_or_default("username")?,
+            hostname: fields.take_or_default("hostname")?,
+            kdf: fields.take_or_default("kdf")?,
+            params: ScryptParams {
+                n: fields.take_or_default("N")?,
+                r: fields.take_or_default("r")?,
+                p: fields.take_or_default("p")?,
+            },
+            salt: fields.take_or_default::<Base64>("salt")?.0,
+            data: fields.take_or_default::<Base64>("data")?.0,
+            extra: fields.rest(),
+        })
+    }
+}
+
+fn base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&BASE64_STANDARD.encode(bytes))
+}
+
+#[derive(Default)]
+struct Base64(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Base64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        BASE64_STANDARD.decode(text).map(Base64).map_err(serde::de::Error::custom)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::json::{self, Extra};
+use super::json::{self, Extra, Fields};
 use super::{FormatError, Time};
 
 /// Who reads (shared) or changes (exclusive) a repository.
@@ -37,6 +37,16 @@ impl Lock {
 
     /// Reads its JSON.
     pub fn decode(json: &[u8]) -> Result<Lock, FormatError> {
-        Err(FormatError::TooShort { length_bytes: json.len() })
+        let mut fields = Fields::of("lock", json)?;
+        Ok(Lock {
+            time: fields.take_or_default("time")?,
+            exclusive: fields.take_or_default("exclusive")?,
+            hostname: fields.take_or_default("hostname")?,
+            username: fields.take_or_default("username")?,
+            pid: fields.take_or_default("pid")?,
+            uid: fields.take_or_default("uid")?,
+            gid: fields.take_or_default("gid")?,
+            extra: fields.rest(),
+        })
     }
 }

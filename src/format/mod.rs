@@ -6,6 +6,7 @@
 
 mod blob;
 mod chunker;
+mod compress;
 mod config;
 mod crypto;
 mod error;

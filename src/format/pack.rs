@@ -1,8 +1,29 @@
-//! Packs: sealed blobs back to back, then a sealed header that lists them, then the header's length.
+//! Packs: sealed blobs back to back, then a sealed header that lists them, then the header's length
+//! (design document, "Pack Format").
+//!
+//! An entry of the header is `type (1) ‖ length (4) [‖ uncompressed length (4)] ‖ id (32)`, numbers little-endian;
+//! a blob's offset is the sum of the lengths before it.
 
-use super::{FormatError, MasterKey, PackId, PackedBlob, SealedBlob};
+use std::num::NonZeroU32;
+
+use super::{
+    BlobHandle, BlobId, BlobKind, FormatError, MasterKey, PackId, PackedBlob, SEAL_OVERHEAD_BYTES, SealedBlob,
+};
+
+const LENGTH_BYTES: usize = 4;
+const PLAIN_ENTRY_BYTES: usize = 37;
+const COMPRESSED_ENTRY_BYTES: usize = 41;
+/// The longest sealed header that restic reads.
+const MAX_HEADER_BYTES: usize = 16 * 1024 * 1024;
+/// The bytes that a pack has besides its blobs and their entries.
+const OVERHEAD_BYTES: usize = SEAL_OVERHEAD_BYTES + LENGTH_BYTES;
+
+/// How much of a pack's end to read at once: it holds the whole header of a pack of up to 15 blobs.
+pub const TAIL_BYTES: u64 = (15 * COMPRESSED_ENTRY_BYTES + OVERHEAD_BYTES) as u64;
 
 /// A pack in the making.
+///
+/// Dropped before [`PackBuilder::finish`], its blobs are lost.
 #[derive(Debug, Default)]
 pub struct PackBuilder {
     bytes: Vec<u8>,
@@ -16,7 +37,7 @@ pub struct FinishedPack {
     pub id: PackId,
     /// Its file.
     pub bytes: Vec<u8>,
-    /// What lies where in it.
+    /// What lies where in it, in this order.
     pub blobs: Vec<PackedBlob>,
 }
 
@@ -27,19 +48,41 @@ impl PackBuilder {
         PackBuilder::default()
     }
 
-    /// Puts a blob behind those already there.
-    pub fn add(&mut self, blob: SealedBlob) -> Result<PackedBlob, FormatError> {
-        let _ = blob;
-        Err(FormatError::PackHeader("unknown"))
+    /// Puts a blob behind those already there, and says where; fails if the pack would reach 4 GiB.
+    pub fn add(&mut self, sealed: SealedBlob) -> Result<PackedBlob, FormatError> {
+        self.push(sealed.blob, sealed.uncompressed_length, &sealed.bytes)
     }
 
-    /// Puts all blobs of another pack behind those already there.
+    /// Puts all blobs of another pack behind those already there; fails if the pack would reach 4 GiB.
     pub fn append(&mut self, other: PackBuilder) -> Result<(), FormatError> {
-        let _ = other;
-        Err(FormatError::PackHeader("unknown"))
+        let mut rest = other.bytes.as_slice();
+        for packed in &other.blobs {
+            let at = usize::try_from(packed.length).unwrap_or(usize::MAX).min(rest.len());
+            let (bytes, behind) = rest.split_at(at);
+            self.push(packed.blob, packed.uncompressed_length, bytes)?;
+            rest = behind;
+        }
+        Ok(())
     }
 
-    /// How many bytes of blobs there are.
+    fn push(
+        &mut self,
+        blob: BlobHandle,
+        uncompressed_length: Option<NonZeroU32>,
+        sealed: &[u8],
+    ) -> Result<PackedBlob, FormatError> {
+        let length_bytes = self.bytes.len() + sealed.len();
+        let too_large = |_| FormatError::TooLarge { what: "pack", length_bytes };
+        u32::try_from(length_bytes).map_err(too_large)?;
+        let offset = u32::try_from(self.bytes.len()).map_err(too_large)?;
+        let length = u32::try_from(sealed.len()).map_err(too_large)?;
+        let packed = PackedBlob { blob, offset, length, uncompressed_length };
+        self.bytes.extend_from_slice(sealed);
+        self.blobs.push(packed);
+        Ok(packed)
+    }
+
+    /// How many bytes of blobs there are; the header is not counted.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         self.bytes.len()
@@ -54,40 +97,129 @@ impl PackBuilder {
     /// Whether the header has no room for another blob.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        false
+        SEAL_OVERHEAD_BYTES + (self.blobs.len() + 1) * COMPRESSED_ENTRY_BYTES > MAX_HEADER_BYTES
     }
 
-    /// Writes the header, opens it again and compares.
+    /// Writes the header, reads it again and compares; a pack without blobs is an error.
     pub fn finish(self, key: &MasterKey) -> Result<FinishedPack, FormatError> {
-        let _ = key;
-        Err(FormatError::SealedDiffers)
+        let PackBuilder { mut bytes, blobs } = self;
+        if blobs.is_empty() {
+            return Err(FormatError::PackHeader("there are no blobs to list"));
+        }
+        let header = key.seal(&encode_entries(&blobs))?;
+        let length_bytes = header.len();
+        let length = u32::try_from(length_bytes).ok().filter(|_| length_bytes <= MAX_HEADER_BYTES);
+        let length = length.ok_or(FormatError::TooLarge { what: "pack header", length_bytes })?;
+        bytes.extend_from_slice(&header);
+        bytes.extend_from_slice(&length.to_le_bytes());
+        match decode_pack(key, &bytes) {
+            Ok(listed) if listed == blobs => Ok(FinishedPack { id: PackId::of(&bytes), bytes, blobs }),
+            _ => Err(FormatError::SealedDiffers),
+        }
     }
 }
 
-/// How many bytes before the last four of a pack are its sealed header, from the end of its file.
+/// How long the sealed header is that lies before the last four bytes of a pack.
+///
+/// `tail` is the pack's end, four bytes at least; read [`TAIL_BYTES`] to have most headers in it.
 pub fn header_length(tail: &[u8], pack_size_bytes: u64) -> Result<u32, FormatError> {
-    let _ = (tail, pack_size_bytes);
-    Err(FormatError::PackHeader("unknown"))
+    let smallest = PLAIN_ENTRY_BYTES + OVERHEAD_BYTES;
+    let Some((_, length)) = tail.split_last_chunk::<LENGTH_BYTES>().filter(|_| pack_size_bytes >= smallest as u64)
+    else {
+        return Err(FormatError::PackHeader("the file is too short"));
+    };
+    let length = u32::from_le_bytes(*length);
+    if (length as usize) < SEAL_OVERHEAD_BYTES {
+        return Err(FormatError::PackHeader("its length is too short"));
+    }
+    if u64::from(length) > pack_size_bytes - LENGTH_BYTES as u64 {
+        return Err(FormatError::PackHeader("its length is more than the file's"));
+    }
+    if length as usize > MAX_HEADER_BYTES {
+        return Err(FormatError::PackHeader("its length is more than 16 MiB"));
+    }
+    Ok(length)
 }
 
-/// Reads the sealed header (without the length after it) of a pack.
+/// Reads the sealed header of a pack, without the length behind it.
+///
+/// Blobs that would reach into the header are an error; unused bytes before it are not.
 pub fn decode_header(
     key: &MasterKey,
     sealed_header: &[u8],
     pack_size_bytes: u64,
 ) -> Result<Vec<PackedBlob>, FormatError> {
-    let _ = (key, sealed_header, pack_size_bytes);
-    Err(FormatError::PackHeader("unknown"))
+    let blobs = decode_entries(&key.open(sealed_header)?)?;
+    let header_bytes = (sealed_header.len() + LENGTH_BYTES) as u64;
+    let blob_bytes: u64 = blobs.iter().map(|packed| u64::from(packed.length)).sum();
+    if blob_bytes.saturating_add(header_bytes) > pack_size_bytes {
+        return Err(FormatError::PackHeader("its blobs are longer than the file"));
+    }
+    Ok(blobs)
 }
 
 /// Reads the header of a pack whose file is at hand.
 pub fn decode_pack(key: &MasterKey, pack: &[u8]) -> Result<Vec<PackedBlob>, FormatError> {
-    let _ = (key, pack);
-    Err(FormatError::PackHeader("unknown"))
+    let pack_size_bytes = pack.len() as u64;
+    let length = header_length(pack, pack_size_bytes)? as usize;
+    let end = pack.len().saturating_sub(LENGTH_BYTES);
+    let header = pack.get(end.saturating_sub(length)..end).unwrap_or_default();
+    decode_header(key, header, pack_size_bytes)
 }
 
-/// How large a pack with these blobs and nothing else is.
+/// How large a pack of these blobs and nothing else is: what restic's check expects of a pack in the index.
 #[must_use]
-pub fn size_with(blobs: &[PackedBlob]) -> u64 {
-    blobs.iter().map(|blob| u64::from(blob.length)).sum()
+pub fn size_with<'a>(blobs: impl IntoIterator<Item = &'a PackedBlob>) -> u64 {
+    let sizes = blobs.into_iter().map(|packed| {
+        let entry_bytes = if packed.uncompressed_length.is_some() { COMPRESSED_ENTRY_BYTES } else { PLAIN_ENTRY_BYTES };
+        u64::from(packed.length) + entry_bytes as u64
+    });
+    sizes.sum::<u64>() + OVERHEAD_BYTES as u64
+}
+
+fn encode_entries(blobs: &[PackedBlob]) -> Vec<u8> {
+    let mut header = Vec::with_capacity(blobs.len() * COMPRESSED_ENTRY_BYTES);
+    for packed in blobs {
+        let kind = match packed.blob.kind {
+            BlobKind::Data => 0,
+            BlobKind::Tree => 1,
+        };
+        let compressed = if packed.uncompressed_length.is_some() { 2 } else { 0 };
+        header.push(kind | compressed);
+        header.extend_from_slice(&packed.length.to_le_bytes());
+        if let Some(length) = packed.uncompressed_length {
+            header.extend_from_slice(&length.get().to_le_bytes());
+        }
+        header.extend_from_slice(packed.blob.id.as_bytes());
+    }
+    header
+}
+
+fn decode_entries(mut header: &[u8]) -> Result<Vec<PackedBlob>, FormatError> {
+    const CUT_OFF: FormatError = FormatError::PackHeader("it ends within an entry");
+    let mut blobs = Vec::with_capacity(header.len() / PLAIN_ENTRY_BYTES);
+    let mut offset = 0_u32;
+    while let Some((&entry_type, rest)) = header.split_first() {
+        let (kind, is_compressed) = match entry_type {
+            0 => (BlobKind::Data, false),
+            1 => (BlobKind::Tree, false),
+            2 => (BlobKind::Data, true),
+            3 => (BlobKind::Tree, true),
+            _ => return Err(FormatError::PackHeader("it has an entry of an unknown type")),
+        };
+        let (length, mut rest) = rest.split_first_chunk().ok_or(CUT_OFF)?;
+        let length = u32::from_le_bytes(*length);
+        let mut uncompressed_length = None;
+        if is_compressed {
+            let (bytes, behind) = rest.split_first_chunk().ok_or(CUT_OFF)?;
+            uncompressed_length = NonZeroU32::new(u32::from_le_bytes(*bytes));
+            rest = behind;
+        }
+        let (id, rest) = rest.split_first_chunk().ok_or(CUT_OFF)?;
+        let blob = BlobHandle { kind, id: BlobId::from_bytes(*id) };
+        blobs.push(PackedBlob { blob, offset, length, uncompressed_length });
+        offset = offset.checked_add(length).ok_or(FormatError::PackHeader("its blobs are longer than 4 GiB"))?;
+        header = rest;
+    }
+    Ok(blobs)
 }

@@ -1,8 +1,9 @@
 //! Snapshots: what was stored, when, and by whom.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
-use super::json::{self, Extra};
+use super::json::{self, Extra, Fields};
 use super::{FormatError, SnapshotId, Time, TreeId};
 
 /// What was stored, when, and by whom.
@@ -112,8 +113,48 @@ impl Snapshot {
         json::to_vec(self).map_err(FormatError::json("snapshot"))
     }
 
-    /// Reads its JSON.
+    /// Reads its JSON; only `tree` must be there.
     pub fn decode(json: &[u8]) -> Result<Snapshot, FormatError> {
-        Err(FormatError::TooShort { length_bytes: json.len() })
+        let mut fields = Fields::of("snapshot", json)?;
+        let summary = fields.take::<Box<RawValue>>("summary")?;
+        Ok(Snapshot {
+            time: fields.take_or_default("time")?,
+            parent: fields.take("parent")?,
+            tree: fields.require("tree")?,
+            paths: fields.take_or_default("paths")?,
+            hostname: fields.take_or_default("hostname")?,
+            username: fields.take_or_default("username")?,
+            uid: fields.take_or_default("uid")?,
+            gid: fields.take_or_default("gid")?,
+            excludes: fields.take_or_default("excludes")?,
+            tags: fields.take_or_default("tags")?,
+            original: fields.take("original")?,
+            program_version: fields.take_or_default("program_version")?,
+            summary: summary.map(|summary| Summary::decode(summary.get().as_bytes())).transpose()?,
+            extra: fields.rest(),
+        })
+    }
+}
+
+impl Summary {
+    fn decode(json: &[u8]) -> Result<Summary, FormatError> {
+        let mut fields = Fields::of("summary of the snapshot", json)?;
+        Ok(Summary {
+            backup_start: fields.take_or_default("backup_start")?,
+            backup_end: fields.take_or_default("backup_end")?,
+            files_new: fields.take_or_default("files_new")?,
+            files_changed: fields.take_or_default("files_changed")?,
+            files_unmodified: fields.take_or_default("files_unmodified")?,
+            dirs_new: fields.take_or_default("dirs_new")?,
+            dirs_changed: fields.take_or_default("dirs_changed")?,
+            dirs_unmodified: fields.take_or_default("dirs_unmodified")?,
+            data_blobs: fields.take_or_default("data_blobs")?,
+            tree_blobs: fields.take_or_default("tree_blobs")?,
+            data_added: fields.take_or_default("data_added")?,
+            data_added_packed: fields.take_or_default("data_added_packed")?,
+            total_files_processed: fields.take_or_default("total_files_processed")?,
+            total_bytes_processed: fields.take_or_default("total_bytes_processed")?,
+            extra: fields.rest(),
+        })
     }
 }
