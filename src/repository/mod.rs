@@ -22,7 +22,6 @@ mod password;
 mod progress;
 mod restorer;
 mod snapshots;
-mod unlock;
 mod unpacked;
 
 pub use check::{CheckOptions, CheckReport, Finding, ReadData, ReadDataError};

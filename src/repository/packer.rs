@@ -8,7 +8,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -77,13 +78,27 @@ impl BlobWriter {
     /// A writer that leaves out what `index` knows.
     #[must_use]
     pub fn new(repo: &Repository, index: Arc<Index>) -> BlobWriter {
+        BlobWriter::with(repo, index, |packs| upload(repo.clone(), packs).boxed())
+    }
+
+    /// A writer that does and counts everything as the real one, and stores nothing (`--dry-run`).
+    #[must_use]
+    pub fn dry_run(repo: &Repository, index: Arc<Index>) -> BlobWriter {
+        BlobWriter::with(repo, index, |packs| discard(packs).boxed())
+    }
+
+    fn with(
+        repo: &Repository,
+        index: Arc<Index>,
+        upload: impl FnOnce(mpsc::Receiver<FinishedPack>) -> BoxFuture<'static, Result<WriteSummary, RepositoryError>>,
+    ) -> BlobWriter {
         // One pack may wait while all connections are busy; then sealing waits too.
         let (sender, receiver) = mpsc::channel(1);
         let state =
             State { new: HashSet::new(), data: PackBuilder::new(), trees: PackBuilder::new(), packs: Some(sender) };
         let shared = Shared { repo: repo.clone(), index, state: Mutex::new(state) };
         let mut uploads = JoinSet::new();
-        uploads.spawn(upload(repo.clone(), receiver));
+        uploads.spawn(upload(receiver));
         BlobWriter { saver: BlobSaver { shared: Arc::new(shared) }, uploads }
     }
 
@@ -195,6 +210,12 @@ async fn upload(repo: Repository, mut packs: mpsc::Receiver<FinishedPack>) -> Re
     }
     stored.save_index(&repo).await?;
     Ok(stored.summary)
+}
+
+/// Takes packs and gives them up.
+async fn discard(mut packs: mpsc::Receiver<FinishedPack>) -> Result<WriteSummary, RepositoryError> {
+    while packs.recv().await.is_some() {}
+    Ok(WriteSummary::default())
 }
 
 async fn store_pack(repo: &Repository, pack: FinishedPack) -> Result<(IndexPack, u64), RepositoryError> {

@@ -2,7 +2,7 @@
 
 use futures::{StreamExt, stream};
 
-use super::unpacked::damaged;
+use super::unpacked::{damaged, unsealable};
 use super::{Index, Repository, RepositoryError};
 use crate::format::{FileHandle, FileType, NodeType, Snapshot, SnapshotId, TreeId};
 
@@ -75,6 +75,12 @@ impl Repository {
             content => content?,
         };
         Snapshot::decode(&content).map_err(|fault| damaged(file, fault))
+    }
+
+    /// Stores a snapshot: the commit point of everything that it refers to.
+    pub async fn save_snapshot(&self, snapshot: &Snapshot) -> Result<SnapshotId, RepositoryError> {
+        let content = snapshot.encode().map_err(unsealable("a new snapshot"))?;
+        Ok(self.save_unpacked(FileType::Snapshot, content).await?.into())
     }
 
     /// All snapshots, the oldest first; a damaged one is an error that names it.

@@ -1,14 +1,6 @@
-//! Locks: who may work on the repository at the same time.
-//!
-//! There is no compare-and-swap in a bucket, so a lock is a file that everybody can see. The race: two clients look at
-//! the same time, both see no lock, both write one. Hence the order *look, write, wait, look again*: of two that wrote,
-//! at least the later one sees the other at its second look, and gives way; if both see each other, both give way.
-//! The wait is for stores whose listings lag. A lock must be refreshed, and a refresh is *new file first, then the old
-//! one goes*, so that there is no moment without one.
-//!
-//! A lock that is not refreshed in time is lost, and the work under it is stopped: after 30 minutes others may remove it
-//! (restic-format 9.3).
+//! A lock of ours, from taking it to releasing it.
 
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -16,103 +8,14 @@ use futures::future::{Either, select};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::error::LockedBy;
-use super::unpacked::{damaged, unsealable};
-use super::{Event, Repository, RepositoryError, clock};
+use super::stale::is_stale;
 use crate::format::{Extra, FileHandle, FileType, Id, Lock, LockId};
-
-/// Whom our lock excludes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LockMode {
-    /// No lock is taken and none is looked at (`--no-lock`).
-    None,
-    /// Others may read and add; nobody may remove.
-    Shared,
-    /// Nobody else may do anything.
-    Exclusive,
-}
-
-/// The pauses and periods of locks; the defaults are restic's.
-#[derive(Clone, Debug)]
-pub struct LockTiming {
-    /// Between writing our lock and looking for others again.
-    pub settle: Duration,
-    /// The pauses before a lock that cannot be read is tried again.
-    pub unreadable_retries: Vec<Duration>,
-    /// How often our lock is refreshed.
-    pub refresh_every: Duration,
-    /// Our lock is given up when it could not be refreshed for so long.
-    pub refreshable_for: Duration,
-    /// How often the clock is looked at: timers stand still while a machine sleeps.
-    pub tick: Duration,
-    /// How long removing our lock may take.
-    pub release_within: Duration,
-    /// The first pause of `--retry-lock`; it doubles up to [`LockTiming::longest_retry`].
-    pub first_retry: Duration,
-    /// The longest pause of `--retry-lock`.
-    pub longest_retry: Duration,
-}
-
-impl Default for LockTiming {
-    fn default() -> LockTiming {
-        LockTiming {
-            settle: Duration::from_millis(200),
-            unreadable_retries: [5, 10, 20].map(Duration::from_secs).to_vec(),
-            refresh_every: Duration::from_secs(5 * 60),
-            refreshable_for: Duration::from_secs(22 * 60 + 30),
-            tick: Duration::from_secs(1),
-            release_within: Duration::from_secs(60),
-            first_retry: Duration::from_secs(5),
-            longest_retry: Duration::from_secs(60),
-        }
-    }
-}
-
-/// A lock older than this has lost its holder.
-const STALE_AFTER: Duration = Duration::from_secs(30 * 60);
-
-impl Repository {
-    /// Runs `work` under a lock that is taken before, kept fresh meanwhile and released after.
-    ///
-    /// `work` is dropped when the lock is lost ([`RepositoryError::LockLost`]) or the operator interrupts
-    /// ([`RepositoryError::Interrupted`]). While others hold a lock that excludes ours, it is tried again for
-    /// `retry`. This future itself must not be dropped before it ends, or our lock stays behind: stop it by
-    /// [`super::Interrupter`].
-    pub async fn locked<T, E: From<RepositoryError>>(
-        &self,
-        mode: LockMode,
-        retry: Duration,
-        work: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        if mode == LockMode::None {
-            return self.until_interrupted(work).await;
-        }
-        let held = HeldLock::acquire(self, mode == LockMode::Exclusive, retry).await?;
-        let outcome = held.run(work).await;
-        held.release().await;
-        outcome
-    }
-
-    async fn until_interrupted<T, E: From<RepositoryError>>(
-        &self,
-        work: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        tokio::select! {
-            outcome = work => outcome,
-            () = self.options().interrupt.requested() => Err(RepositoryError::Interrupted.into()),
-        }
-    }
-
-    /// What a lock says.
-    pub async fn load_lock(&self, lock: LockId) -> Result<Lock, RepositoryError> {
-        let file = FileHandle::from(lock);
-        let content = self.load_unpacked(&file).await?;
-        Lock::decode(&content).map_err(|fault| damaged(file, fault))
-    }
-}
+use crate::repository::error::LockedBy;
+use crate::repository::unpacked::unsealable;
+use crate::repository::{Event, Repository, RepositoryError, clock};
 
 /// Our lock in the repository: one file, and two during a refresh.
-struct HeldLock<'repo> {
+pub(super) struct HeldLock<'repo> {
     repo: &'repo Repository,
     exclusive: bool,
     files: Mutex<Vec<LockId>>,
@@ -120,7 +23,11 @@ struct HeldLock<'repo> {
 
 impl<'repo> HeldLock<'repo> {
     /// Takes the lock, waiting for others up to `retry`.
-    async fn acquire(repo: &'repo Repository, exclusive: bool, retry: Duration) -> Result<Self, RepositoryError> {
+    pub(super) async fn acquire(
+        repo: &'repo Repository,
+        exclusive: bool,
+        retry: Duration,
+    ) -> Result<Self, RepositoryError> {
         let timing = &repo.options().lock_timing;
         let started = SystemTime::now();
         let mut pause = timing.first_retry;
@@ -188,7 +95,7 @@ impl<'repo> HeldLock<'repo> {
                 Err(error) => return Err(error),
             };
             if self.exclusive || lock.exclusive {
-                let (age, stale) = (clock::age(&lock.time), is_stale(&lock, self.repo));
+                let (age, stale) = (clock::age(&lock.time), is_stale(&lock, &self.repo.options().identity));
                 return Err(RepositoryError::Locked(Box::new(LockedBy { id, lock, age, stale })));
             }
         }
@@ -217,10 +124,13 @@ impl<'repo> HeldLock<'repo> {
     }
 
     /// Runs `work` while keeping the lock fresh.
-    async fn run<T, E: From<RepositoryError>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    pub(super) async fn run<T, E: From<RepositoryError>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let (stop, stopped) = watch::channel(false);
-        let fresh = std::pin::pin!(self.keep_fresh(stopped));
-        let work = std::pin::pin!(self.repo.until_interrupted(work));
+        let fresh = pin!(self.keep_fresh(stopped));
+        let work = pin!(self.repo.until_interrupted(work));
         match select(work, fresh).await {
             Either::Left((outcome, fresh)) => {
                 stop.send_replace(true);
@@ -228,26 +138,26 @@ impl<'repo> HeldLock<'repo> {
                 let _ended_or_late = timeout(self.repo.options().lock_timing.release_within, fresh).await;
                 outcome
             }
-            Either::Right((lost, _work)) => Err(lost.into()),
+            Either::Right((lost, _work)) => Err(lost.unwrap_or(RepositoryError::Interrupted).into()),
         }
     }
 
-    /// Refreshes the lock until told to stop; returns only then, or when it is lost.
-    async fn keep_fresh(&self, mut stopped: watch::Receiver<bool>) -> RepositoryError {
+    /// Refreshes the lock until told to stop, or until it is lost, which is returned.
+    async fn keep_fresh(&self, mut stopped: watch::Receiver<bool>) -> Option<RepositoryError> {
         let timing = &self.repo.options().lock_timing;
         let mut refreshed = SystemTime::now();
         let mut tried = refreshed;
         loop {
             let stop = stopped.wait_for(|stopped| *stopped);
             if timeout(timing.tick, stop).await.is_ok() {
-                return RepositoryError::Interrupted;
+                return None;
             }
             // The wall clock, not the timer: it goes on while the machine sleeps.
             let since = |time: SystemTime| time.elapsed().unwrap_or(Duration::ZERO);
             if since(refreshed) >= timing.refreshable_for {
                 match self.refresh_late().await {
                     Ok(()) => (refreshed, tried) = (SystemTime::now(), SystemTime::now()),
-                    Err(lost) => return lost,
+                    Err(lost) => return Some(lost),
                 }
             } else if since(tried) >= timing.refresh_every {
                 tried = SystemTime::now();
@@ -290,7 +200,7 @@ impl<'repo> HeldLock<'repo> {
     }
 
     /// Removes our lock; what fails is told, and does not change the outcome of the work.
-    async fn release(&self) {
+    pub(super) async fn release(&self) {
         let allowance = self.repo.options().lock_timing.release_within;
         match timeout(allowance, self.remove_all_but(None)).await {
             Ok(Ok(())) => {}
@@ -314,25 +224,6 @@ impl<'repo> HeldLock<'repo> {
 
     fn warn(&self, text: &str) {
         self.repo.progress().report(Event::Warning(text.to_owned()));
-    }
-}
-
-/// Whether a lock's holder is gone: it is too old, or its process on this host is no more (restic-format 9.3).
-///
-/// A time in the future is never stale. The process is asked with signal 0: restic's SIGHUP ends it (13.11).
-pub(super) fn is_stale(lock: &Lock, repo: &Repository) -> bool {
-    if clock::age(&lock.time) > STALE_AFTER {
-        return true;
-    }
-    lock.hostname == repo.options().identity.hostname && !process_exists(lock.pid)
-}
-
-fn process_exists(pid: i64) -> bool {
-    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0).and_then(rustix::process::Pid::from_raw);
-    match pid.map(rustix::process::test_kill_process) {
-        Some(Err(rustix::io::Errno::SRCH)) | None => false,
-        // Not ours to ask is somebody's who lives.
-        Some(_) => true,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Removing the locks that somebody left behind.
 
-use super::lock::is_stale;
-use super::{Repository, RepositoryError};
+use super::stale::is_stale;
 use crate::format::{FileHandle, FileType, LockId};
+use crate::repository::{Repository, RepositoryError};
 
 impl Repository {
     /// Removes the locks whose holder is gone, and returns them; those that cannot be read stay.
@@ -11,7 +11,7 @@ impl Repository {
         for (id, _) in self.list(FileType::Lock).await? {
             let id = LockId::from(id);
             let gone = match self.load_lock(id).await {
-                Ok(lock) => is_stale(&lock, self),
+                Ok(lock) => is_stale(&lock, &self.options().identity),
                 Err(RepositoryError::Damaged { .. }) => false,
                 Err(RepositoryError::Backend(error)) if error.is_not_found() => false,
                 Err(error) => return Err(error),
