@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 /// What was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,6 +65,9 @@ pub enum ErrorKind {
     /// The bucket lives in another region, or the request was signed for another one.
     #[error("wrong region")]
     WrongRegion,
+    /// The server sends us to another address, which we do not follow: it is not the repository's.
+    #[error("the server redirects to another address")]
+    Redirected,
     /// This machine's clock differs too much from the store's.
     #[error("the clock of this machine differs too much from the server's")]
     ClockSkew,
@@ -76,10 +80,13 @@ pub enum ErrorKind {
     /// TLS failed: no trusted certificate, another name, or no TLS at all.
     #[error("no trusted TLS connection")]
     Tls,
-    /// The connection broke, or could not be made for another reason.
-    #[error("the connection failed")]
+    /// No connection could be made for another reason: no route, no answer.
+    #[error("the host cannot be reached")]
     Unreachable,
-    /// No answer, or no progress, in time.
+    /// The connection was there and broke.
+    #[error("the connection broke")]
+    Broken,
+    /// Not a byte moved for too long.
     #[error("no answer in time")]
     Timeout,
     /// The store asks for fewer requests, or is out of order for now.
@@ -88,8 +95,8 @@ pub enum ErrorKind {
     /// No space left on the device, or a quota is reached.
     #[error("no space left")]
     Full,
-    /// The store may be read only.
-    #[error("read-only")]
+    /// The store can only be read.
+    #[error("the file system is read-only")]
     ReadOnly,
     /// The answer is not one that the protocol knows.
     #[error("unexpected answer")]
@@ -97,7 +104,7 @@ pub enum ErrorKind {
     /// The store cannot do this.
     #[error("not supported")]
     Unsupported,
-    /// An option or variable has a value that cannot be used.
+    /// The location, an option or a variable cannot be used.
     #[error("unusable setting")]
     Setting,
     /// Any other error of the operating system.
@@ -105,28 +112,58 @@ pub enum ErrorKind {
     Io,
 }
 
+/// How long another attempt is worth making.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Somebody has to do something first.
+    None,
+    /// A few times: most likely it is no passing trouble.
+    Short,
+    /// For the whole budget: it passes by itself.
+    Long,
+}
+
 impl ErrorKind {
-    /// Whether the same attempt may succeed later without anyone doing anything.
-    #[must_use]
-    pub fn is_temporary(self) -> bool {
-        use ErrorKind::{Io, Refused, Timeout, Tls, Unavailable, Unexpected, UnknownHost, Unreachable};
-        matches!(self, Io | Refused | Timeout | Tls | Unavailable | Unexpected | UnknownHost | Unreachable)
+    /// How long to go on; `reached` tells whether this store has ever answered. Before it did, a host that cannot be
+    /// reached is most likely a typing mistake.
+    pub(super) fn patience(self, reached: bool) -> Patience {
+        match self {
+            ErrorKind::UnknownHost | ErrorKind::Refused | ErrorKind::Unreachable | ErrorKind::Tls if !reached => {
+                Patience::Short
+            }
+            ErrorKind::UnknownHost | ErrorKind::Refused | ErrorKind::Unreachable => Patience::Long,
+            ErrorKind::Broken | ErrorKind::Timeout | ErrorKind::Unavailable => Patience::Long,
+            ErrorKind::Tls | ErrorKind::Unexpected | ErrorKind::Io => Patience::Short,
+            _ => Patience::None,
+        }
     }
 }
 
 /// An operation on a store that failed: what was tried on what, why, and the error below it.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {operation} {what}: {kind}")]
+#[error("cannot {operation} {what}: {kind}{}", Times(*attempts))]
 pub struct BackendError {
     operation: Operation,
     what: String,
     kind: ErrorKind,
+    attempts: u32,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
+struct Times(u32);
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 | 1 => Ok(()),
+            attempts => write!(f, " (tried {attempts} times)"),
+        }
+    }
+}
+
 impl BackendError {
-    pub(super) fn new(operation: Operation, what: String, failure: Failure) -> BackendError {
-        BackendError { operation, what, kind: failure.kind, source: failure.source }
+    pub(super) fn new(operation: Operation, what: String, attempts: u32, failure: Failure) -> BackendError {
+        BackendError { operation, what, kind: failure.kind, attempts, source: failure.source }
     }
 
     /// What was tried.
@@ -139,6 +176,12 @@ impl BackendError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// How many attempts were made.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
     }
 
     /// Whether the file is simply not there.
@@ -164,5 +207,60 @@ impl Failure {
 impl From<ErrorKind> for Failure {
     fn from(kind: ErrorKind) -> Failure {
         Failure { kind, source: None }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        let kind = match error.kind() {
+            io::ErrorKind::NotFound => return ErrorKind::NotFound.into(),
+            io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => ErrorKind::Full,
+            io::ErrorKind::ReadOnlyFilesystem => ErrorKind::ReadOnly,
+            io::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
+            io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::InvalidFilename => ErrorKind::Setting,
+            io::ErrorKind::TimedOut | io::ErrorKind::StaleNetworkFileHandle => ErrorKind::Broken,
+            _ => ErrorKind::Io,
+        };
+        Failure::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_and_a_read_only_one_have_kinds_of_their_own_and_are_not_retried() {
+        for (error, kind) in [
+            (io::ErrorKind::StorageFull, ErrorKind::Full),
+            (io::ErrorKind::QuotaExceeded, ErrorKind::Full),
+            (io::ErrorKind::ReadOnlyFilesystem, ErrorKind::ReadOnly),
+            (io::ErrorKind::PermissionDenied, ErrorKind::PermissionDenied),
+            (io::ErrorKind::NotFound, ErrorKind::NotFound),
+            (io::ErrorKind::NotADirectory, ErrorKind::Setting),
+        ] {
+            assert_eq!(Failure::from(io::Error::from(error)).kind, kind);
+            assert_eq!(kind.patience(true), Patience::None);
+        }
+    }
+
+    #[test]
+    fn an_unreachable_host_is_a_typing_mistake_until_it_has_answered_once() {
+        for kind in [ErrorKind::UnknownHost, ErrorKind::Refused, ErrorKind::Unreachable] {
+            assert_eq!(kind.patience(false), Patience::Short);
+            assert_eq!(kind.patience(true), Patience::Long);
+        }
+    }
+
+    #[test]
+    fn the_text_names_what_was_tried_on_what_and_leaves_the_source_to_the_source() {
+        let failure = Failure::new(ErrorKind::Full, "quota of 5 MB");
+        let error = BackendError::new(Operation::Write, "config at /srv/repo".to_owned(), 3, failure);
+        assert_eq!(error.to_string(), "cannot write config at /srv/repo: no space left (tried 3 times)");
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("quota of 5 MB"));
     }
 }

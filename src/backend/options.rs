@@ -1,8 +1,10 @@
-//! How to reach a store: variables, limits, retries. Nothing here is read from the process's own environment.
+//! How to reach a store: variables, limits, timeouts. Nothing here is read from the process's own environment.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use super::retry::{RetryNotice, RetryOptions};
 
 /// The variables a store may look at (`AWS_ACCESS_KEY_ID`, `HOME`, `HTTPS_PROXY`, …), handed in by the caller.
 ///
@@ -25,6 +27,12 @@ impl Environment {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// The value of the first of these variables that has one.
+    #[must_use]
+    pub fn first(&self, names: &[&str]) -> Option<&str> {
+        names.iter().find_map(|name| self.get(name))
+    }
+
     /// Sets a variable.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.variables.insert(name.into(), value.into());
@@ -37,46 +45,27 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Environment {
     }
 }
 
-/// How long and how often a failed attempt is made again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetryOptions {
-    /// No new attempt begins when this much time has passed since the first (restic: 15 minutes).
-    pub budget: Duration,
-    /// The pause before the second attempt; it doubles each time, with some jitter.
-    pub first_pause: Duration,
-    /// The longest pause.
-    pub longest_pause: Duration,
-    /// As long as no request of this store has ever succeeded, a refused connection or an unknown host is retried for
-    /// this long only: it is most likely a typing mistake.
-    pub first_contact_budget: Duration,
-}
-
-impl Default for RetryOptions {
-    fn default() -> RetryOptions {
-        RetryOptions {
-            budget: Duration::from_secs(15 * 60),
-            first_pause: Duration::from_secs(1),
-            longest_pause: Duration::from_secs(60),
-            first_contact_budget: Duration::from_secs(5),
-        }
-    }
-}
-
 /// Everything about reaching a store that is not its location.
 #[derive(Clone)]
 pub struct BackendOptions {
     /// The variables the store may look at.
     pub environment: Environment,
-    /// How many operations run at the same time; none: 5, and 2 for a local folder, as restic.
+    /// How many attempts run at the same time; none: 5, and 2 for a local folder, as restic.
     pub connections: Option<usize>,
-    /// Retries of failed attempts.
+    /// When a failed attempt is made again.
     pub retry: RetryOptions,
+    /// Who is told of that.
+    pub on_retry: Option<RetryNotice>,
     /// How long a connection may take to be made.
     pub connect_timeout: Duration,
-    /// How long an attempt may go without a single byte moving in either direction.
+    /// How long an attempt may go without a single byte moving in either direction. A request with a body may take
+    /// longer, since the system's send buffer hides how fast its end leaves: see `http`.
     pub stall_timeout: Duration,
-    /// Certificates to trust instead of the system's (`--cacert`, else `SSL_CERT_FILE`): a PEM file.
+    /// The only certificates to trust (`--cacert`; else `SSL_CERT_FILE`, else the system's, else those compiled in): a
+    /// PEM file.
     pub cacert: Option<PathBuf>,
+    /// What only S3 knows.
+    pub s3: S3Options,
     /// Remember every attempt for [`super::Backend::calls`].
     pub record_calls: bool,
 }
@@ -87,10 +76,31 @@ impl Default for BackendOptions {
             environment: Environment::empty(),
             connections: None,
             retry: RetryOptions::default(),
+            on_retry: None,
             connect_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(60),
             cacert: None,
+            s3: S3Options::default(),
             record_calls: false,
         }
     }
+}
+
+/// What only S3 knows (restic's `-o s3.…`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct S3Options {
+    /// The region to sign for; none: `AWS_DEFAULT_REGION`, `AWS_REGION`, else by the host's name.
+    pub region: Option<String>,
+    /// Where the bucket's name goes.
+    pub bucket_lookup: BucketLookup,
+}
+
+/// Where the bucket's name goes in a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BucketLookup {
+    /// Into the path, `https://host/bucket/…`: every server knows it.
+    #[default]
+    Path,
+    /// Into the host's name, `https://bucket.host/…`: some services insist.
+    Dns,
 }

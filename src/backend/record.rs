@@ -9,7 +9,7 @@ use super::Operation;
 pub struct Call {
     /// What was tried.
     pub operation: Operation,
-    /// The file's path in the repository, or the name of the listed file type.
+    /// The file's path in the repository, or the listed directory.
     pub path: String,
 }
 
@@ -22,9 +22,9 @@ impl Recorder {
         Recorder { calls: enabled.then(Mutex::default) }
     }
 
-    pub(super) fn record(&self, operation: Operation, path: &str) {
+    pub(super) fn record(&self, operation: Operation, path: impl FnOnce() -> String) {
         if let Some(calls) = &self.calls {
-            let call = Call { operation, path: path.to_owned() };
+            let call = Call { operation, path: path() };
             calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
         }
     }
