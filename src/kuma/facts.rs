@@ -9,7 +9,7 @@ use super::schema::{HISTORY_TABLES, Since, TABLES};
 use super::{KumaError, Value};
 
 /// The state of Kuma's schema, as its migrations name it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SchemaVersion {
     /// Setting `database_version`, which 1.x counted up.
     pub database_version: Option<String>,

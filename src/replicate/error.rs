@@ -1,0 +1,41 @@
+//! What can go wrong between Kuma and the repository.
+
+use crate::format::SnapshotId;
+use crate::kuma::{KumaError, SelectionError};
+use crate::repository::RepositoryError;
+
+/// An error of publish, plan, apply or demo.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplicateError {
+    /// Of the Kuma side.
+    #[error(transparent)]
+    Kuma(#[from] KumaError),
+    /// Of the repository.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+    /// `--tables` or `--settings` cannot be followed.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// No snapshot of the repository carries a Kuma's configuration.
+    #[error("no snapshot of the repository holds a configuration of Uptime Kuma: `publish` on the primary makes one")]
+    NothingPublished,
+    /// The snapshot asked for cannot be used.
+    #[error("snapshot {} cannot be applied", snapshot.short())]
+    Snapshot {
+        /// Which one.
+        snapshot: SnapshotId,
+        /// Why.
+        #[source]
+        source: KumaError,
+    },
+    /// A folder cannot be made or written.
+    #[error("cannot write {path}")]
+    Write {
+        /// Which one.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
