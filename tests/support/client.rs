@@ -95,6 +95,14 @@ impl Repo {
         Self { password: password.into(), env: self.env.clone(), ..Self::at(self.location.clone()) }
     }
 
+    /// The same place on an S3 server, reached through another port of this machine: a proxy's.
+    pub(crate) fn through(&self, port: u16) -> Self {
+        let (start, rest) = self.location.split_once("127.0.0.1:").expect("an S3 server on loopback");
+        let (_, path) = rest.split_once('/').expect("a path");
+        let location = format!("{start}127.0.0.1:{port}/{path}");
+        Self { password: self.password.clone(), env: self.env.clone(), ..Self::at(location) }
+    }
+
     /// The same place with a variable more.
     pub(crate) fn with_env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.into(), value.into()));

@@ -7,7 +7,9 @@ pub(crate) mod fixtures;
 pub(crate) mod folder;
 pub(crate) mod manifest;
 pub(crate) mod peers;
+pub(crate) mod proxy;
 pub(crate) mod s3;
+pub(crate) mod sample;
 pub(crate) mod source;
 
 pub(crate) use client::{Client, Repo, Run};

@@ -39,13 +39,8 @@ impl S3 {
 
     /// A place for a repository that no other test uses.
     pub(crate) fn repo(&self) -> Repo {
-        self.repo_through(self.port)
-    }
-
-    /// As [`S3::repo`], reached through another port: a proxy's.
-    pub(crate) fn repo_through(&self, port: u16) -> Repo {
         let prefix = format!("{}-{}", std::process::id(), self.prefixes.fetch_add(1, Ordering::Relaxed));
-        with_credentials(Repo::at(format!("s3:http://127.0.0.1:{port}/{BUCKET}/{prefix}")))
+        with_credentials(Repo::at(format!("s3:{}/{BUCKET}/{prefix}", self.endpoint())))
     }
 }
 
