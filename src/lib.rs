@@ -29,7 +29,7 @@
 //! | `reqwest` | `backend` |
 //! | `rusqlite` | `kuma` |
 //! | `aes` `ctr` `poly1305` `scrypt` `zstd` | `format` |
-//! | `clap` `indicatif` `comfy_table` `rpassword` | `cli` |
+//! | `clap` `indicatif` `unicode_width` | `cli` |
 //!
 //! # Invariants
 //!

@@ -1,4 +1,4 @@
-//! Starts the runtime, runs the command line, and ends with its exit code.
+//! Runs the command line, and ends with its exit code.
 
 use std::process::ExitCode;
 

@@ -1,0 +1,94 @@
+//! From options to an open store.
+
+use super::error::CliError;
+use super::output::Output;
+use super::settings::{Settings, option_number};
+use crate::backend::{Backend, BackendOptions, Location};
+
+/// The kinds of store whose options restic knows; those of another kind than the repository's count for nothing.
+const KINDS: &[&str] = &["azure", "b2", "gs", "local", "rclone", "rest", "s3", "sftp", "swift"];
+
+/// Opens the store at `location`; makes no request yet.
+pub(crate) fn open(location: &str, settings: &Settings, output: &Output) -> Result<Backend, CliError> {
+    let kind = if location.starts_with("s3:") { "s3" } else { "local" };
+    let location = Location::parse(location)?;
+    let options = options(kind, settings, output)?;
+    Ok(Backend::open(&location, &options)?)
+}
+
+fn options(kind: &str, settings: &Settings, output: &Output) -> Result<BackendOptions, CliError> {
+    refuse_what_is_not_supported(settings)?;
+    let transport = &settings.transport;
+    let mut options = BackendOptions { environment: settings.environment.clone(), ..BackendOptions::default() };
+    options.cacert = transport.cacerts.first().cloned();
+    if let Some(timeout) = transport.stall_timeout {
+        options.stall_timeout = timeout;
+    }
+    for (key, value) in &settings.options {
+        apply(&mut options, kind, key, value)?;
+    }
+    let _ = output;
+    Ok(options)
+}
+
+/// An option that is not followed must not seem to be.
+fn refuse_what_is_not_supported(settings: &Settings) -> Result<(), CliError> {
+    let transport = &settings.transport;
+    let refused = [
+        (
+            transport.cacerts.len() > 1,
+            "--cacert with more than one file is not supported: put all certificates into one",
+        ),
+        (transport.client_cert.is_some(), "--tls-client-cert (RESTIC_TLS_CLIENT_CERT) is not supported"),
+        (transport.insecure_tls, "--insecure-tls is not supported: --cacert FILE names the certificate to trust"),
+        (transport.limit_upload_kib > 0, "--limit-upload is not supported"),
+        (transport.limit_download_kib > 0, "--limit-download is not supported"),
+    ];
+    match refused.into_iter().find(|(given, _)| *given) {
+        Some((_, text)) => Err(CliError::usage(text)),
+        None => Ok(()),
+    }
+}
+
+/// Follows one option of a store of this kind.
+fn apply(options: &mut BackendOptions, own_kind: &str, key: &str, value: &str) -> Result<(), CliError> {
+    let fault = |what: &str| Err(CliError::usage(format!("-o {key}: {what}")));
+    match key.split_once('.') {
+        Some((kind, "connections")) if kind == own_kind => options.connections = Some(option_number(key, value)?),
+        Some((kind, _)) if kind == own_kind => return fault("this option is not known or not supported"),
+        Some((kind, _)) if KINDS.contains(&kind) => {}
+        Some(_) => return fault("there is no such kind of store"),
+        None => return fault("an option begins with the kind of store, as in s3.region=eu-central-1"),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn applied(key: &str, value: &str) -> Result<BackendOptions, String> {
+        let mut options = BackendOptions::default();
+        apply(&mut options, "s3", key, value).map_err(|error| error.to_string())?;
+        Ok(options)
+    }
+
+    #[test]
+    fn options_reach_the_store() {
+        assert_eq!(applied("s3.connections", "7").unwrap().connections, Some(7));
+    }
+
+    #[test]
+    fn options_of_another_kind_of_store_count_for_nothing() {
+        assert!(applied("sftp.command", "ssh").is_ok());
+        assert_eq!(applied("local.connections", "7").unwrap().connections, None);
+    }
+
+    #[test]
+    fn an_option_that_would_not_be_followed_is_refused() {
+        let refused = [("region", "x"), ("s3.storage-class", "x"), ("foo.bar", "x"), ("s3.connections", "x")];
+        for (key, value) in refused {
+            assert!(applied(key, value).err().unwrap().contains(key), "{key}");
+        }
+    }
+}
