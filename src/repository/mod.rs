@@ -3,10 +3,12 @@
 //! [`Repository`] is open or does not exist. [`Index`] is a value, loaded once and passed by reference.
 //! Writing goes packs → index → snapshot, so that a crash after any step leaves at worst what nothing refers to.
 
+mod archiver;
 mod blobs;
 mod check;
 mod clock;
 mod error;
+mod filter;
 mod find;
 mod identity;
 mod index;
@@ -14,6 +16,7 @@ mod index_files;
 mod interrupt;
 mod kdf;
 mod keys;
+mod lexical;
 mod lock;
 mod memory_file;
 mod open;
@@ -24,8 +27,13 @@ mod restorer;
 mod snapshots;
 mod unpacked;
 
+pub use archiver::{
+    ArchivedFiles, BackupError, BackupEvent, BackupOptions, BackupOutcome, Excludes, ItemChange, ItemStats,
+    ParentChoice, ScanTotals, TagFile,
+};
 pub use check::{CheckOptions, CheckReport, Finding, ReadData, ReadDataError};
 pub use error::{BrokenKey, Fault, LockedBy, RepositoryError};
+pub use filter::{Case, InvalidPatterns, Match, Patterns, patterns_of_file};
 pub use identity::Identity;
 pub use index::{Index, Location};
 pub use interrupt::{Interrupt, Interrupter};

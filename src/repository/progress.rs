@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::BackupEvent;
+
 /// A listener for the events of a long operation; cheap to clone, and silent by default.
 #[derive(Clone, Default)]
 pub struct Progress(Option<Arc<dyn Fn(Event) + Send + Sync>>);
@@ -75,4 +77,6 @@ pub enum Event {
     },
     /// Something went wrong that does not end the operation: an unlock that failed.
     Warning(String),
+    /// A backup went on.
+    Backup(BackupEvent),
 }
