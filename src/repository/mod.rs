@@ -44,5 +44,8 @@ pub use open::{DEFAULT_PACK_SIZE_BYTES, InitOptions, OpenOptions, PACK_SIZE_RANG
 pub use packer::{BlobSaver, BlobWriter, SavedBlob, WriteSummary};
 pub use password::Password;
 pub use progress::{Event, Progress, Step};
-pub use restorer::{Overwrite, RestoreOptions};
+pub use restorer::{
+    Overwrite, RestoreAction, RestoreCounts, RestoreError, RestoreEvent, RestoreOptions, Restored, SelectXattr,
+    Selection, Verified, WrittenFiles, read_files, restore, verify,
+};
 pub use snapshots::{FoundSnapshot, SnapshotFilter};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::BackupEvent;
+use super::{BackupEvent, RestoreEvent};
 
 /// A listener for the events of a long operation; cheap to clone, and silent by default.
 #[derive(Clone, Default)]
@@ -66,6 +66,8 @@ pub enum Event {
         /// Which step.
         step: Step,
     },
+    /// A restore went on.
+    Restore(RestoreEvent),
     /// Something the operator should read now, in words: a phase of the check, waiting for a lock.
     Note(String),
     /// The check found something.
