@@ -171,3 +171,96 @@ impl FromStr for Compression {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::SEAL_OVERHEAD_BYTES;
+
+    const TEXT: &[u8] = b"over and over and over and over and over and over";
+
+    fn seal(version: Version, compression: Compression, kind: BlobKind, plaintext: &[u8]) -> (MasterKey, SealedBlob) {
+        let key = MasterKey::generate().unwrap();
+        let sealed = seal_blob(&key, version, compression, kind, plaintext).unwrap();
+        (key, sealed)
+    }
+
+    fn placed(sealed: &SealedBlob) -> PackedBlob {
+        let length = u32::try_from(sealed.bytes.len()).unwrap();
+        PackedBlob { blob: sealed.blob, offset: 0, length, uncompressed_length: sealed.uncompressed_length }
+    }
+
+    #[test]
+    fn what_is_sealed_opens_again_in_every_version_and_compression() {
+        for version in [Version::V1, Version::V2] {
+            for compression in [Compression::Off, Compression::Auto, Compression::Max] {
+                for (kind, plaintext) in [(BlobKind::Data, TEXT), (BlobKind::Tree, TEXT), (BlobKind::Data, b"")] {
+                    let (key, sealed) = seal(version, compression, kind, plaintext);
+                    assert_eq!(sealed.blob, BlobHandle { kind, id: BlobId::of(plaintext) });
+                    assert_eq!(open_blob(&key, &placed(&sealed), &sealed.bytes).unwrap(), plaintext);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn version_and_kind_decide_what_is_compressed() {
+        let is_compressed = |version, compression, kind, plaintext| {
+            let sealed = seal(version, compression, kind, plaintext).1;
+            if sealed.uncompressed_length.is_none() {
+                assert_eq!(sealed.bytes.len(), plaintext.len() + SEAL_OVERHEAD_BYTES);
+            }
+            sealed.uncompressed_length.map(NonZeroU32::get)
+        };
+        let length = u32::try_from(TEXT.len()).ok();
+        assert_eq!(is_compressed(Version::V1, Compression::Max, BlobKind::Data, TEXT), None);
+        assert_eq!(is_compressed(Version::V1, Compression::Max, BlobKind::Tree, TEXT), None);
+        assert_eq!(is_compressed(Version::V2, Compression::Off, BlobKind::Data, TEXT), None);
+        assert_eq!(is_compressed(Version::V2, Compression::Off, BlobKind::Tree, TEXT), length);
+        assert_eq!(is_compressed(Version::V2, Compression::Auto, BlobKind::Data, TEXT), length);
+        assert_eq!(is_compressed(Version::V2, Compression::Auto, BlobKind::Tree, b""), None);
+        // Even where it makes the blob longer.
+        assert_eq!(is_compressed(Version::V2, Compression::Auto, BlobKind::Data, b"x"), Some(1));
+    }
+
+    #[test]
+    fn a_blob_under_another_s_id_is_refused() {
+        let (key, sealed) = seal(Version::V2, Compression::Auto, BlobKind::Data, TEXT);
+        let mut packed = placed(&sealed);
+        packed.blob.id = BlobId::of(b"something else");
+        let error = open_blob(&key, &packed, &sealed.bytes).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("blob {} has the content of {}", BlobId::of(b"something else"), BlobId::of(TEXT))
+        );
+    }
+
+    #[test]
+    fn a_wrong_uncompressed_length_alone_loses_nothing() {
+        let (key, sealed) = seal(Version::V2, Compression::Auto, BlobKind::Data, TEXT);
+        for length in [1, 48, 50, u32::MAX] {
+            let packed = PackedBlob { uncompressed_length: NonZeroU32::new(length), ..placed(&sealed) };
+            assert_eq!(open_blob(&key, &packed, &sealed.bytes).unwrap(), TEXT, "{length}");
+        }
+        let packed = PackedBlob { uncompressed_length: None, ..placed(&sealed) };
+        assert!(matches!(open_blob(&key, &packed, &sealed.bytes), Err(FormatError::WrongContent { .. })));
+    }
+
+    #[test]
+    fn a_blob_that_expands_to_more_than_a_chunk_and_than_stated_is_refused() {
+        let long = vec![0; MAX_CHUNK_BYTES + 1];
+        let (key, sealed) = seal(Version::V2, Compression::Auto, BlobKind::Data, &long);
+        assert_eq!(open_blob(&key, &placed(&sealed), &sealed.bytes).unwrap(), long);
+        let packed = PackedBlob { uncompressed_length: NonZeroU32::new(100), ..placed(&sealed) };
+        assert!(matches!(open_blob(&key, &packed, &sealed.bytes), Err(FormatError::TooLong { .. })));
+    }
+
+    #[test]
+    fn compressions_go_by_restic_s_names() {
+        assert_eq!("better".parse(), Ok(Compression::Better));
+        assert_eq!(
+            "best".parse::<Compression>().unwrap_err().to_string(),
+            "\"best\" is no compression: auto, off, fastest, better or max is expected"
+        );
+    }
+}

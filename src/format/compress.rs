@@ -57,3 +57,59 @@ fn expand_into(bytes: &[u8], capacity_bytes: usize) -> Result<Vec<u8>, Failure> 
         Err(code) => Err(Failure::Other(zstd_safe::get_error_name(code))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+
+    fn expand_to(bytes: &[u8], limit_bytes: usize) -> Result<Vec<u8>, FormatError> {
+        expand(bytes, 16, limit_bytes)
+    }
+
+    #[test]
+    fn every_level_is_read_again_and_names_its_size() {
+        let text = b"what is said three times is true. ".repeat(3000);
+        for level in [Compression::Off, Compression::Auto, Compression::Fastest, Compression::Better, Compression::Max]
+        {
+            let frame = compress(level, &text).unwrap();
+            assert_eq!(zstd_safe::get_frame_content_size(&frame).unwrap(), Some(text.len() as u64));
+            // Bit 2 of the frame header's first byte says that a checksum follows (RFC 8878, 3.1.1.1.1).
+            assert_eq!(frame[4] & 0b100, 0, "no checksum");
+            assert_eq!(expand_to(&frame, text.len()).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn several_frames_and_skippable_ones_are_one_text() {
+        let first = compress(Compression::Auto, b"one, ").unwrap();
+        let skippable = [0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 9, 9, 9];
+        let second = compress(Compression::Max, b"two").unwrap();
+        assert_eq!(expand_to(&[&first, skippable.as_slice(), &second].concat(), 100).unwrap(), b"one, two");
+        assert_eq!(expand_to(&skippable, 100).unwrap(), b"");
+    }
+
+    #[test]
+    fn one_byte_more_than_allowed_is_refused() {
+        let frame = compress(Compression::Auto, &[7; 1000]).unwrap();
+        assert_eq!(expand_to(&frame, 1000).unwrap().len(), 1000);
+        assert!(matches!(expand_to(&frame, 999), Err(FormatError::TooLong { limit_bytes: 999 })));
+    }
+
+    #[test]
+    fn a_bomb_is_refused_whatever_it_says_its_size_is() {
+        let bomb = compress(Compression::Auto, &vec![0; 80 * MIB]).unwrap();
+        assert!(bomb.len() < 16 * 1024);
+        let error = expand(&bomb, 80 * MIB, usize::MAX).unwrap_err();
+        assert_eq!(error.to_string(), "the compressed content expands to more than 67108864 bytes");
+    }
+
+    #[test]
+    fn what_is_no_frame_is_refused() {
+        let frame = compress(Compression::Auto, b"a text of some length, and more of it").unwrap();
+        for bytes in [b"no frame".as_slice(), &frame[..frame.len() - 1], &[frame.as_slice(), b"more"].concat()] {
+            assert!(matches!(expand_to(bytes, 1000), Err(FormatError::Expand { .. })), "{bytes:?}");
+        }
+    }
+}

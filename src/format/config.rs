@@ -83,3 +83,52 @@ impl Serialize for Version {
         serializer.serialize_u64(self.number())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "989855a0a03f1047efbcc70d16ab232efab783845c16409d739b25fec257002c";
+
+    #[test]
+    fn a_config_is_written_as_restic_writes_it() {
+        let json = format!(r#"{{"version":2,"id":"{ID}","chunker_polynomial":"3866e052c93c17"}}"#);
+        let config = Config::decode(json.as_bytes()).unwrap();
+        assert_eq!((config.version, config.id.as_str()), (Version::V2, ID));
+        assert_eq!(config.chunker_polynomial, Polynomial::from_bits(0x3866_e052_c93c17));
+        assert_eq!(String::from_utf8(config.encode().unwrap()).unwrap(), json);
+    }
+
+    #[test]
+    fn fields_of_other_programs_survive() {
+        let json = r#"{"version":1,"id":"x","chunker_polynomial":"25b468838dcb75","is_hot":true,"ratio":1.50}"#;
+        assert_eq!(Config::decode(json.as_bytes()).unwrap().encode().unwrap(), json.as_bytes());
+    }
+
+    #[test]
+    fn only_versions_1_and_2_are_known() {
+        for (json, message) in [
+            (r#"{"version":3}"#, "repository version 3 is not supported, only 1 and 2 are"),
+            (r"{}", "repository version 0 is not supported, only 1 and 2 are"),
+            (r#"{"version":"2"}"#, "config: `version` is not what it should be"),
+            ("\u{2}{}", "config is not the JSON it should be"),
+        ] {
+            assert_eq!(Config::decode(json.as_bytes()).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn a_polynomial_may_be_spelt_in_other_ways_or_be_missing() {
+        let polynomial = |json: &str| Config::decode(json.as_bytes()).unwrap().chunker_polynomial;
+        let spelt = r#"{"version":2,"chunker_polynomial":"0025B468838DCB75"}"#;
+        assert_eq!(polynomial(spelt), Polynomial::from_bits(0x25_b468_838d_cb75));
+        assert_eq!(polynomial(r#"{"version":2}"#), Polynomial::from_bits(0));
+    }
+
+    #[test]
+    fn new_configs_have_different_ids_of_64_digits() {
+        let id = || Config::new(Version::V2, Polynomial::from_bits(0)).unwrap().id;
+        assert!(id().parse::<Id>().is_ok());
+        assert_ne!(id(), id());
+    }
+}

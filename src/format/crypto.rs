@@ -166,3 +166,110 @@ impl<'de, const BYTES: usize> Deserialize<'de> for KeyPart<BYTES> {
 fn is_equal(a: &[u8; CODE_BYTES], b: &[u8; CODE_BYTES]) -> bool {
     a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn bytes(hex: &Value) -> Vec<u8> {
+        hex::decode(hex.as_str().unwrap()).unwrap()
+    }
+
+    fn vectors() -> Value {
+        serde_json::from_str(include_str!("../../fixtures/vectors/crypto.json")).unwrap()
+    }
+
+    fn vector_key(encrypt: &[u8], mac_k: &[u8], mac_r: &[u8]) -> MasterKey {
+        MasterKey::from_bytes(&[encrypt, mac_k, mac_r].concat().try_into().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_code_is_that_of_bernstein_s_paper() {
+        for vector in vectors()["poly1305_aes_hex"].as_array().unwrap() {
+            let key = vector_key(&[1; 32], &bytes(&vector["k"]), &bytes(&vector["r"]));
+            let nonce = bytes(&vector["nonce"]).try_into().unwrap();
+            assert_eq!(key.code(&nonce, &bytes(&vector["msg"])).to_vec(), bytes(&vector["mac"]));
+        }
+    }
+
+    #[test]
+    fn a_text_that_restic_sealed_opens() {
+        let vector = &vectors()["sealed"][0];
+        let key = vector_key(&bytes(&vector["encrypt"]), &bytes(&vector["mac_k"]), &bytes(&vector["mac_r"]));
+        let plaintext = key.open(&bytes(&vector["ciphertext"])).unwrap();
+        assert_eq!(plaintext, vector["plaintext"].as_str().unwrap().as_bytes());
+    }
+
+    #[test]
+    fn what_is_sealed_opens_again_and_never_looks_the_same() {
+        let key = MasterKey::generate().unwrap();
+        for length in [0, 1, 15, 16, 17, 1000, 100_000] {
+            let plaintext = vec![7; length];
+            let sealed = key.seal(&plaintext).unwrap();
+            assert_eq!(sealed.len(), length + SEAL_OVERHEAD_BYTES);
+            assert_eq!(key.open(&sealed).unwrap(), plaintext);
+            assert_ne!(key.seal(&plaintext).unwrap(), sealed);
+        }
+    }
+
+    #[test]
+    fn an_altered_byte_is_noticed_wherever_it_is() {
+        let key = MasterKey::generate().unwrap();
+        let sealed = key.seal(b"a text of more than one block").unwrap();
+        for at in 0..sealed.len() {
+            let mut altered = sealed.clone();
+            altered[at] ^= 0x40;
+            assert!(matches!(key.open(&altered), Err(FormatError::Unauthentic)), "byte {at}");
+        }
+        assert!(matches!(MasterKey::generate().unwrap().open(&sealed), Err(FormatError::Unauthentic)));
+    }
+
+    #[test]
+    fn what_is_too_short_to_be_sealed_is_refused() {
+        let key = MasterKey::generate().unwrap();
+        for length_bytes in 0..SEAL_OVERHEAD_BYTES {
+            let error = key.open(&vec![1; length_bytes]).unwrap_err();
+            assert_eq!(error.to_string(), format!("{length_bytes} bytes are too few to be anything sealed"));
+        }
+    }
+
+    #[test]
+    fn a_nonce_of_zeros_is_refused_even_with_the_right_code() {
+        let key = MasterKey::generate().unwrap();
+        let mut sealed = vec![0; NONCE_BYTES + 5];
+        let code = key.code(&[0; NONCE_BYTES], &sealed[NONCE_BYTES..]);
+        sealed.extend(code);
+        assert!(matches!(key.open(&sealed), Err(FormatError::ZeroNonce)));
+    }
+
+    #[test]
+    fn a_key_with_a_part_of_zeros_is_refused() {
+        for zeros in [0..32, 32..48, 48..64] {
+            let mut bytes = [9; 64];
+            bytes[zeros].fill(0);
+            assert!(matches!(MasterKey::from_bytes(&bytes), Err(FormatError::ZeroKey)));
+        }
+    }
+
+    #[test]
+    fn a_key_survives_its_json() {
+        let key = MasterKey::generate().unwrap();
+        let again = MasterKey::from_json(&key.to_json()).unwrap();
+        assert_eq!((again.encrypt, again.mac_k, again.mac_r), (key.encrypt, key.mac_k, key.mac_r));
+        assert!(key.to_json().starts_with(br#"{"mac":{"k":""#));
+    }
+
+    #[test]
+    fn a_key_with_a_part_of_another_length_is_refused() {
+        let key = |encrypt: &str| {
+            let mac = r#"{"k":"AQEBAQEBAQEBAQEBAQEBAQ==","r":"AQEBAQEBAQEBAQEBAQEBAQ=="}"#;
+            MasterKey::from_json(format!(r#"{{"mac":{mac},"encrypt":"{encrypt}"}}"#).as_bytes()).is_ok()
+        };
+        assert!(key(&BASE64_STANDARD.encode([1; 32])));
+        for length in [0, 16, 31, 33, 64, 65, 1000] {
+            assert!(!key(&BASE64_STANDARD.encode(vec![1; length])), "{length} bytes");
+        }
+    }
+}

@@ -192,3 +192,79 @@ impl<'de> Deserialize<'de> for Base64 {
         BASE64_STANDARD.decode(text).map(Base64).map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHEAP: ScryptParams = ScryptParams { n: 16, r: 1, p: 1 };
+
+    fn key_file() -> (MasterKey, KeyFile) {
+        let master = MasterKey::generate().unwrap();
+        let key = KeyFile::seal(&master, b"geheim", CHEAP, Time::ZERO, "kim", "vm").unwrap();
+        (master, key)
+    }
+
+    #[test]
+    fn the_password_and_no_other_opens_the_key() {
+        let (master, key) = key_file();
+        let opened = KeyFile::decode(&key.encode().unwrap()).unwrap().open(b"geheim").unwrap();
+        assert_eq!(opened.open(&master.seal(b"text").unwrap()).unwrap(), b"text");
+        for password in [b"".as_slice(), b"Geheim", b"geheim "] {
+            assert!(matches!(key.open(password), Err(KeyError::WrongPassword)));
+        }
+    }
+
+    #[test]
+    fn a_key_is_written_as_restic_writes_it() {
+        let (_, mut key) = key_file();
+        key.salt = b"salt".to_vec();
+        key.data = b"data".to_vec();
+        let json = r#"{"created":"0001-01-01T00:00:00Z","username":"kim","hostname":"vm","kdf":"scrypt","N":16,"r":1,"p":1,"salt":"c2FsdA==","data":"ZGF0YQ=="}"#;
+        assert_eq!(String::from_utf8(key.encode().unwrap()).unwrap(), json);
+        assert_eq!(KeyFile::decode(json.as_bytes()).unwrap(), key);
+    }
+
+    #[test]
+    fn parameters_are_accepted_where_restic_accepts_them_and_they_end() {
+        let check = |n, r, p| ScryptParams { n, r, p }.check().is_ok();
+        // restic's own, rustic's, and the largest of each that restic takes.
+        assert!(check(32_768, 8, 1) && check(32_768, 8, 128) && check(262_144, 8, 1));
+        assert!(check(2, 1, 1) && check(1 << 20, 8, 4) && check(1 << 23, 1, 1) && check(1 << 20, 15, 1));
+        // Not a power of two above 1, or nothing to multiply with.
+        assert!(!check(0, 8, 1) && !check(1, 8, 1) && !check(3, 8, 1) && !check(32_768, 0, 1) && !check(32_768, 8, 0));
+        // 2 GiB.
+        assert!(!check(1 << 21, 8, 1) && !check(1 << 25, 8, 1) && !check(u64::MAX / 2 + 1, 8, 1));
+        assert!(!check(2, 1 << 24, 1) && !check(2, 8, 1 << 21) && !check(2, u32::MAX, u32::MAX));
+        // Minutes to days.
+        assert!(!check(32_768, 8, 129) && !check(1 << 20, 8, 5) && !check(1024, 8, 1 << 20));
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_used_says_why_before_any_work() {
+        let (_, key) = key_file();
+        let message = |change: fn(&mut KeyFile)| {
+            let mut changed = key.clone();
+            change(&mut changed);
+            changed.open(b"geheim").map(|_| ()).unwrap_err().to_string()
+        };
+        assert_eq!(
+            message(|key| key.kdf = "argon2id".to_owned()),
+            "key derivation \"argon2id\" is not known, only \"scrypt\" is"
+        );
+        assert_eq!(message(|key| key.salt.truncate(8)), "the salt has 8 bytes instead of 64");
+        assert_eq!(
+            message(|key| key.params = ScryptParams { n: 1 << 40, r: 8, p: 1 }),
+            "scrypt parameters N=1099511627776, r=8, p=1: they ask for 2 GiB of memory or more"
+        );
+        assert_eq!(message(|key| key.data.clear()), "the sealed master key is unusable");
+    }
+
+    #[test]
+    fn a_password_that_opens_something_else_is_not_called_wrong() {
+        let (_, mut key) = key_file();
+        let derived = CHEAP.derive(b"geheim", &key.salt).unwrap();
+        key.data = derived.seal(b"{}").unwrap();
+        assert!(matches!(key.open(b"geheim"), Err(KeyError::Master(FormatError::Json { .. }))));
+    }
+}

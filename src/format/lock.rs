@@ -50,3 +50,25 @@ impl Lock {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locks_are_written_as_restic_writes_them() {
+        for json in [
+            r#"{"time":"2026-11-23T11:11:04.013374421Z","exclusive":false,"hostname":"deadhost","username":"root","pid":3706}"#,
+            r#"{"time":"2099-01-01T00:00:00Z","exclusive":true,"hostname":"a\u003cb","username":"","pid":1,"uid":1000,"gid":100,"more":[1]}"#,
+        ] {
+            let lock = Lock::decode(json.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(lock.encode().unwrap()).unwrap(), json);
+        }
+    }
+
+    #[test]
+    fn an_empty_lock_is_the_oldest_shared_one() {
+        let lock = Lock::decode(b"{}").unwrap();
+        assert_eq!((lock.time, lock.exclusive, lock.pid), (Time::ZERO, false, 0));
+    }
+}

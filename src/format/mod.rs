@@ -46,3 +46,6 @@ pub use polynomial::{Polynomial, PolynomialError};
 pub use snapshot::{Snapshot, Summary};
 pub use time::{ParseTimeError, Time};
 pub use tree::{Tree, TreeBuilder};
+
+#[cfg(test)]
+mod tests;

@@ -223,3 +223,127 @@ fn decode_entries(mut header: &[u8]) -> Result<Vec<PackedBlob>, FormatError> {
     }
     Ok(blobs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::{Compression, Version, open_blob, seal_blob};
+
+    fn blob(key: &MasterKey, kind: BlobKind, plaintext: &[u8]) -> SealedBlob {
+        seal_blob(key, Version::V2, Compression::Auto, kind, plaintext).unwrap()
+    }
+
+    fn builder(key: &MasterKey) -> PackBuilder {
+        let mut builder = PackBuilder::new();
+        for (kind, plaintext) in [(BlobKind::Data, b"one".as_slice()), (BlobKind::Tree, b"two"), (BlobKind::Data, b"")]
+        {
+            builder.add(blob(key, kind, plaintext)).unwrap();
+        }
+        builder
+    }
+
+    /// A pack whose header is these bytes.
+    fn with_header(key: &MasterKey, blob_bytes: usize, header: &[u8]) -> Vec<u8> {
+        let header = key.seal(header).unwrap();
+        let length = u32::try_from(header.len()).unwrap().to_le_bytes();
+        [vec![1; blob_bytes].as_slice(), &header, &length].concat()
+    }
+
+    fn reason(result: Result<impl Sized, FormatError>) -> String {
+        result.map(|_| ()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_pack_lists_what_was_put_in_and_gives_it_back() {
+        let key = MasterKey::generate().unwrap();
+        let pack = builder(&key).finish(&key).unwrap();
+        assert_eq!(pack.id, PackId::of(&pack.bytes));
+        assert_eq!(pack.bytes.len() as u64, size_with(&pack.blobs));
+        assert_eq!(decode_pack(&key, &pack.bytes).unwrap(), pack.blobs);
+        for (packed, plaintext) in pack.blobs.iter().zip([b"one".as_slice(), b"two", b""]) {
+            let sealed = &pack.bytes[packed.offset as usize..][..packed.length as usize];
+            assert_eq!(open_blob(&key, packed, sealed).unwrap(), plaintext);
+        }
+    }
+
+    #[test]
+    fn a_short_header_lies_in_the_tail() {
+        let key = MasterKey::generate().unwrap();
+        let mut builder = PackBuilder::new();
+        for number in 0..15_u8 {
+            builder.add(blob(&key, BlobKind::Data, &[number])).unwrap();
+        }
+        let pack = builder.finish(&key).unwrap();
+        let tail = &pack.bytes[pack.bytes.len() - usize::try_from(TAIL_BYTES).unwrap()..];
+        let length = header_length(tail, pack.bytes.len() as u64).unwrap() as usize;
+        assert_eq!(length + 4, tail.len());
+        assert_eq!(decode_header(&key, &tail[..length], pack.bytes.len() as u64).unwrap(), pack.blobs);
+    }
+
+    #[test]
+    fn two_packs_become_one() {
+        let key = MasterKey::generate().unwrap();
+        let mut merged = builder(&key);
+        merged.append(builder(&key)).unwrap();
+        assert_eq!(merged.blob_count(), 6);
+        let pack = merged.finish(&key).unwrap();
+        let [.., last] = pack.blobs.as_slice() else { panic!("blobs are expected") };
+        let sealed = &pack.bytes[last.offset as usize..][..last.length as usize];
+        assert_eq!(open_blob(&key, last, sealed).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_pack_without_blobs_is_neither_written_nor_read() {
+        let key = MasterKey::generate().unwrap();
+        assert_eq!(reason(PackBuilder::new().finish(&key)), "pack header: there are no blobs to list");
+        assert_eq!(reason(decode_pack(&key, &with_header(&key, 0, b""))), "pack header: the file is too short");
+    }
+
+    #[test]
+    fn a_header_of_an_impossible_length_is_refused() {
+        for (length, message) in [
+            (0, "pack header: its length is too short"),
+            (31, "pack header: its length is too short"),
+            (97, "pack header: its length is more than the file's"),
+            (u32::MAX, "pack header: its length is more than the file's"),
+        ] {
+            let tail = [vec![0; 96].as_slice(), &length.to_le_bytes()].concat();
+            assert_eq!(reason(header_length(&tail, 100)), message);
+        }
+        let most = (16_u32 << 20).to_le_bytes();
+        assert_eq!(header_length(&most, 1 << 40).unwrap(), 16 << 20);
+        let more = ((16_u32 << 20) + 1).to_le_bytes();
+        assert_eq!(reason(header_length(&more, 1 << 40)), "pack header: its length is more than 16 MiB");
+        assert_eq!(reason(header_length(b"abc", 100)), "pack header: the file is too short");
+    }
+
+    #[test]
+    fn a_header_that_says_nonsense_is_refused() {
+        let key = MasterKey::generate().unwrap();
+        let entry = |entry_type: u8, length: u32| {
+            let mut entry = vec![entry_type];
+            entry.extend(length.to_le_bytes());
+            entry.extend([7; 36]);
+            entry.truncate(if entry_type < 2 { PLAIN_ENTRY_BYTES } else { COMPRESSED_ENTRY_BYTES });
+            entry
+        };
+        let read = |header: &[u8]| decode_pack(&key, &with_header(&key, 100, header));
+        assert_eq!(read(&[entry(0, 40), entry(3, 60)].concat()).unwrap().len(), 2);
+        for (header, message) in [
+            (entry(4, 40), "pack header: it has an entry of an unknown type"),
+            (entry(0, 101), "pack header: its blobs are longer than the file"),
+            ([entry(0, u32::MAX), entry(1, 1)].concat(), "pack header: its blobs are longer than 4 GiB"),
+            ([entry(0, 40), vec![0; 5]].concat(), "pack header: it ends within an entry"),
+            (entry(2, 40)[..40].to_vec(), "pack header: it ends within an entry"),
+        ] {
+            assert_eq!(reason(read(&header)), message);
+        }
+    }
+
+    #[test]
+    fn unused_bytes_before_the_header_do_no_harm() {
+        let key = MasterKey::generate().unwrap();
+        let entry = [vec![0, 40, 0, 0, 0], vec![7; 32]].concat();
+        assert_eq!(decode_pack(&key, &with_header(&key, 4000, &entry)).unwrap()[0].length, 40);
+    }
+}

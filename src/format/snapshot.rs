@@ -158,3 +158,55 @@ impl Summary {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_of_restic_are_written_as_they_were() {
+        let snapshots = include_str!("../../fixtures/vectors/snapshots.jsonl");
+        for json in snapshots.lines() {
+            let snapshot = Snapshot::decode(json.as_bytes()).unwrap();
+            assert!(snapshot.extra.is_empty());
+            assert_eq!(String::from_utf8(snapshot.encode().unwrap()).unwrap(), json);
+        }
+        assert_eq!(snapshots.lines().count(), 35);
+    }
+
+    #[test]
+    fn fields_of_other_programs_survive_behind_the_known_ones() {
+        let tree = "11".repeat(32);
+        let json = format!(
+            r#"{{"label":"x","time":"2024-01-01T00:00:00Z","tree":"{tree}","paths":["/a"],"summary":{{"speed":1.250}}}}"#
+        );
+        let snapshot = Snapshot::decode(json.as_bytes()).unwrap();
+        assert_eq!(snapshot.extra.iter().collect::<Vec<_>>(), [("label", "\"x\"")]);
+        let again = String::from_utf8(snapshot.encode().unwrap()).unwrap();
+        assert!(again.ends_with(r#""total_bytes_processed":0,"speed":1.250},"label":"x"}"#), "{again}");
+        assert_eq!(Snapshot::decode(again.as_bytes()).unwrap(), snapshot);
+    }
+
+    #[test]
+    fn only_the_tree_must_be_there() {
+        let tree = "22".repeat(32);
+        let snapshot = Snapshot::decode(format!(r#"{{"tree":"{tree}","paths":null}}"#).as_bytes()).unwrap();
+        assert_eq!(snapshot, Snapshot::new(Time::ZERO, tree.parse().unwrap(), Vec::new()));
+        for json in [r#"{"paths":["/a"]}"#, r#"{"tree":null}"#] {
+            assert_eq!(Snapshot::decode(json.as_bytes()).unwrap_err().to_string(), "snapshot has no `tree`");
+        }
+    }
+
+    #[test]
+    fn a_bad_field_is_named() {
+        let tree = "33".repeat(32);
+        for (field, message) in [
+            (r#""parent":"abcd""#, "snapshot: `parent` is not what it should be"),
+            (r#""summary":{"files_new":-1}"#, "summary of the snapshot: `files_new` is not what it should be"),
+            (r#""time":"yesterday""#, "snapshot: `time` is not what it should be"),
+        ] {
+            let error = Snapshot::decode(format!(r#"{{"tree":"{tree}",{field}}}"#).as_bytes()).unwrap_err();
+            assert_eq!(error.to_string(), message);
+        }
+    }
+}

@@ -229,3 +229,105 @@ impl<'de> Deserialize<'de> for Time {
         text.map_or(Ok(Time::ZERO), |text| text.parse().map_err(serde::de::Error::custom))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_go_writes_them() {
+        for text in [
+            "0001-01-01T00:00:00Z",
+            "0000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59.999999999Z",
+            "9999-12-31T23:59:59-23:59",
+            "2024-02-29T12:34:56.1Z",
+            "2026-11-23T07:30:58.200209352-03:30",
+            "2024-01-01T00:00:00+23:59",
+            "1969-12-31T23:59:59.000000001+05:45",
+        ] {
+            assert_eq!(text.parse::<Time>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_go_reads_and_writes_differently_is_so_here() {
+        for (text, written) in [
+            ("2024-01-01T00:00:00+00:00", "2024-01-01T00:00:00Z"),
+            ("2024-01-01T00:00:00-00:00", "2024-01-01T00:00:00Z"),
+            ("2024-01-01T00:00:00.500Z", "2024-01-01T00:00:00.5Z"),
+            ("2024-01-01T00:00:00.123456789999Z", "2024-01-01T00:00:00.123456789Z"),
+        ] {
+            assert_eq!(text.parse::<Time>().unwrap().to_string(), written);
+        }
+    }
+
+    #[test]
+    fn what_go_refuses_is_refused() {
+        for text in [
+            "",
+            "2024-01-01",
+            "2024-01-01t00:00:00Z",
+            "2024-01-01T00:00:00z",
+            "2024-01-01 00:00:00Z",
+            "2024-13-01T00:00:00Z",
+            "2023-02-29T00:00:00Z",
+            "2024-00-10T00:00:00Z",
+            "2024-01-00T00:00:00Z",
+            "2016-12-31T23:59:60Z",
+            "2024-01-01T24:00:00Z",
+            "2024-01-01T00:00:00",
+            "2024-01-01T00:00:00.Z",
+            "2024-01-01T00:00:00Zx",
+            "2024-01-01T00:00:00+1:00",
+            "2024-01-01T00:00:00+01:60",
+            "12024-01-01T00:00:00Z",
+            "-024-01-01T00:00:00Z",
+            "2024-01-01T00:00:00é",
+        ] {
+            assert!(text.parse::<Time>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_zero_time_is_go_s() {
+        assert_eq!(Time::ZERO.to_string(), "0001-01-01T00:00:00Z");
+        assert_eq!(serde_json::from_str::<Time>("null").unwrap(), Time::ZERO);
+    }
+
+    #[test]
+    fn years_that_json_cannot_have_are_moved_into_the_nearest_that_it_can() {
+        // restic's TestFixTime, and the first and last second there are.
+        let year = |year| Time::from_unix(days_of(year, 3, 4) * SECONDS_PER_DAY + 5, 6, 3600).to_string();
+        assert_eq!(year(12_345), "9999-03-04T01:00:05.000000006+01:00");
+        assert_eq!(year(-2), "0000-03-04T01:00:05.000000006+01:00");
+        assert_eq!(Time::from_unix(i64::MAX, u32::MAX, i32::MAX).to_string().get(..4), Some("9999"));
+        assert_eq!(Time::from_unix(i64::MIN, 0, i32::MIN).to_string().get(..4), Some("0000"));
+    }
+
+    #[test]
+    fn seconds_of_an_offset_are_left_out() {
+        // Amsterdam until 1937: the clock is told with them, the offset without.
+        assert_eq!(Time::from_unix(-1_200_000_000, 0, 1172).to_string(), "1931-12-23T02:59:32+00:19");
+        assert_eq!(Time::from_unix(0, 0, -30).to_string(), "1969-12-31T23:59:30+00:00");
+    }
+
+    #[test]
+    fn times_are_ordered_by_instant() {
+        let time = |text: &str| text.parse::<Time>().unwrap();
+        let (noon, same, later) =
+            (time("2024-01-01T12:00:00Z"), time("2024-01-01T13:00:00+01:00"), time("2024-01-01T12:00:01+02:00"));
+        assert!(noon.is_same_instant(&same) && noon != same);
+        assert!(time("2024-01-01T12:00:01-02:00") > later);
+        assert!(time("2024-01-01T14:00:00.1+02:00") > noon);
+    }
+
+    #[test]
+    fn timestamps_of_jiff_come_and_go() {
+        for (seconds, nanoseconds) in [(0, 0), (-1, 999_999_999), (1_700_000_000, 1), (-62_135_596_800, 5)] {
+            let time = Time::from_unix(seconds, nanoseconds, 7200);
+            assert_eq!(Time::from_timestamp(time.timestamp(), 7200), time);
+        }
+        assert_eq!("9999-12-31T23:59:59Z".parse::<Time>().unwrap().timestamp(), jiff::Timestamp::MAX);
+    }
+}

@@ -34,3 +34,40 @@ pub fn decode(version: Version, plaintext: Vec<u8>) -> Result<Vec<u8>, FormatErr
         Some((&first_byte, _)) => Err(FormatError::UnknownEncoding { first_byte }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn version_1_has_plain_json_and_version_2_compressed() {
+        let json = br#"{"time":"0001-01-01T00:00:00Z"}"#;
+        assert_eq!(encode(Version::V1, Compression::Max, json).unwrap(), json);
+        for compression in [Compression::Off, Compression::Auto, Compression::Max] {
+            let plaintext = encode(Version::V2, compression, json).unwrap();
+            assert_eq!(plaintext[0], 2);
+            assert_eq!(decode(Version::V2, plaintext).unwrap(), json);
+        }
+    }
+
+    #[test]
+    fn version_2_reads_what_version_1_left() {
+        for json in ["{}", "[]", ""] {
+            assert_eq!(decode(Version::V2, json.into()).unwrap(), json.as_bytes());
+        }
+    }
+
+    #[test]
+    fn version_2_refuses_any_other_first_byte() {
+        for plaintext in [" {}", "\u{1}{}", "\u{3}{}"] {
+            assert!(matches!(decode(Version::V2, plaintext.into()), Err(FormatError::UnknownEncoding { .. })));
+        }
+        assert!(matches!(decode(Version::V2, vec![2]), Ok(json) if json.is_empty()));
+    }
+
+    #[test]
+    fn a_bomb_is_refused() {
+        let bomb = encode(Version::V2, Compression::Auto, &vec![b' '; 70 << 20]).unwrap();
+        assert!(matches!(decode(Version::V2, bomb), Err(FormatError::TooLong { .. })));
+    }
+}
