@@ -95,7 +95,7 @@ mod tests {
         let json = format!(r#"{{"version":2,"id":"{ID}","chunker_polynomial":"3866e052c93c17"}}"#);
         let config = Config::decode(json.as_bytes()).unwrap();
         assert_eq!((config.version, config.id.as_str()), (Version::V2, ID));
-        assert_eq!(config.chunker_polynomial, Polynomial::from_bits(0x3866_e052_c93c17));
+        assert_eq!(config.chunker_polynomial, Polynomial::from_bits(0x38_66e0_52c9_3c17));
         assert_eq!(String::from_utf8(config.encode().unwrap()).unwrap(), json);
     }
 
