@@ -25,6 +25,8 @@ mod password;
 mod progress;
 mod restorer;
 mod snapshots;
+#[cfg(test)]
+mod tests;
 mod unpacked;
 
 pub use archiver::{

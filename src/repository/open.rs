@@ -103,6 +103,9 @@ impl Repository {
         options: InitOptions,
     ) -> Result<Repository, RepositoryError> {
         check_pack_size(&options.open)?;
+        if let Some(polynomial) = options.chunker_polynomial {
+            check_polynomial(polynomial)?;
+        }
         refuse_existing(&backend).await?;
         let polynomial = match options.chunker_polynomial {
             Some(polynomial) => polynomial,
@@ -188,11 +191,14 @@ impl Repository {
     /// The polynomial to cut files with; refused unless its degree is 53, as restic would not be able to use the
     /// same repository for backups (restic-format 10.6).
     pub fn chunker_polynomial(&self) -> Result<Polynomial, RepositoryError> {
-        let polynomial = self.inner.config.chunker_polynomial;
-        match polynomial.degree() {
-            Some(Polynomial::DEGREE) if polynomial.is_irreducible() => Ok(polynomial),
-            _ => Err(RepositoryError::UnsuitedPolynomial { polynomial }),
-        }
+        check_polynomial(self.inner.config.chunker_polynomial)
+    }
+}
+
+fn check_polynomial(polynomial: Polynomial) -> Result<Polynomial, RepositoryError> {
+    match polynomial.degree() {
+        Some(Polynomial::DEGREE) if polynomial.is_irreducible() => Ok(polynomial),
+        _ => Err(RepositoryError::UnsuitedPolynomial { polynomial }),
     }
 }
 

@@ -52,6 +52,13 @@ pub struct BlobWriter {
     uploads: JoinSet<Result<WriteSummary, RepositoryError>>,
 }
 
+impl Drop for BlobWriter {
+    /// Who still holds a [`BlobSaver`] cannot save any more; the uploads end with their set.
+    fn drop(&mut self) {
+        self.saver.lock().packs = None;
+    }
+}
+
 /// A handle on a [`BlobWriter`] for the threads that seal; cheap to clone.
 #[derive(Clone)]
 pub struct BlobSaver {
@@ -132,7 +139,7 @@ impl BlobSaver {
     /// For blocking threads only: waits while all connections are busy uploading.
     pub fn save(&self, kind: BlobKind, plaintext: &[u8]) -> Result<SavedBlob, RepositoryError> {
         let blob = BlobHandle { kind, id: BlobId::of(plaintext) };
-        if self.shared.index.contains(&blob) || !self.lock().new.insert(blob) {
+        if self.shared.index.contains(&blob) || !self.lock().take(blob)? {
             return Ok(SavedBlob { id: blob.id, is_new: false, stored_bytes: 0 });
         }
         let repo = &self.shared.repo;
@@ -182,6 +189,11 @@ impl BlobSaver {
 }
 
 impl State {
+    /// Remembers a blob; false if it was known.
+    fn take(&mut self, blob: BlobHandle) -> Result<bool, RepositoryError> {
+        if self.packs.is_none() { Err(RepositoryError::WriterStopped) } else { Ok(self.new.insert(blob)) }
+    }
+
     fn builder(&mut self, kind: BlobKind) -> &mut PackBuilder {
         match kind {
             BlobKind::Data => &mut self.data,
@@ -251,5 +263,39 @@ impl Stored {
         self.summary.indexes.push(id.into());
         self.summary.packs.extend(file.packs);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Backend;
+    use crate::format::{PackId, PackedBlob, ScryptParams};
+    use crate::repository::{InitOptions, Password};
+
+    fn pack(number: u32, blob_count: u32) -> IndexPack {
+        let blob = |offset: u32| PackedBlob {
+            blob: BlobHandle::data(BlobId::of(&[number, offset].map(u32::to_le_bytes).concat())),
+            offset,
+            length: 33,
+            uncompressed_length: None,
+        };
+        IndexPack { id: PackId::of(&number.to_le_bytes()), blobs: (0..blob_count).map(blob).collect() }
+    }
+
+    #[tokio::test]
+    async fn an_index_file_is_saved_whenever_it_names_fifty_thousand_blobs() {
+        let scrypt = Some(ScryptParams { n: 2, r: 1, p: 1 });
+        let init = InitOptions { scrypt, ..InitOptions::default() };
+        let repo = Repository::init(Backend::memory(), &Password::new("x"), init).await.unwrap();
+        let mut stored = Stored::default();
+        for (number, blob_count, indexes) in [(0, 49_999, 0), (1, 1, 1), (2, 10, 1)] {
+            stored.add(&repo, (pack(number, blob_count), 0)).await.unwrap();
+            assert_eq!(stored.summary.indexes.len(), indexes);
+        }
+        stored.save_index(&repo).await.unwrap();
+        stored.save_index(&repo).await.unwrap();
+        assert_eq!(stored.summary.indexes.len(), 2);
+        assert_eq!(repo.load_index().await.unwrap().blob_count(), 50_010);
     }
 }
