@@ -11,4 +11,5 @@
 mod support;
 
 mod architecture;
+mod backend;
 mod peers;

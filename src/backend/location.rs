@@ -106,34 +106,43 @@ fn unknown(scheme: &str) -> LocationError {
 }
 
 fn s3(rest: &str) -> Result<S3Place, LocationError> {
-    let is_url = rest.starts_with("http://") || rest.starts_with("https://");
-    let text = if is_url { rest.to_owned() } else { format!("https://{}", rest.strip_prefix("//").unwrap_or(rest)) };
-    let url = Url::parse(&text).map_err(|_| s3_error("host or port cannot be read"))?;
-    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| s3_error("no host"))?;
+    let (scheme, rest, is_url) = match rest.split_once("://") {
+        Some((scheme @ ("http" | "https"), rest)) => (scheme, rest, true),
+        _ => ("https", rest.strip_prefix("//").unwrap_or(rest), false),
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if authority.is_empty() {
+        return Err(s3_error("no host"));
+    }
+    let url = Url::parse(&format!("{scheme}://{authority}"))
+        .ok()
+        .filter(|url| url.path() == "/" && url.query().is_none() && url.fragment().is_none())
+        .ok_or_else(|| s3_error("host or port cannot be read"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(s3_error("a user name or password in it"));
     }
+    let host = url.host_str().ok_or_else(|| s3_error("no host"))?;
     // Only the URL form is percent-encoded, as in restic; in the other one every character stands for itself.
-    let path = if is_url {
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(s3_error("a \"?\" or \"#\" in it"));
-        }
-        let path = text.splitn(4, '/').nth(3).unwrap_or_default();
-        percent_decode_str(path).decode_utf8().map_err(|_| s3_error("its path is not UTF-8"))?.into_owned()
-    } else {
-        text.splitn(4, '/').nth(3).unwrap_or_default().to_owned()
-    };
+    let path = if is_url { decode(path)? } else { path.to_owned() };
     let (bucket, prefix) = path.split_once('/').unwrap_or((&path, ""));
     if bucket.is_empty() {
         return Err(s3_error("no bucket"));
     }
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     Ok(S3Place {
-        endpoint: format!("{}://{host}{port}", url.scheme()),
+        endpoint: format!("{scheme}://{host}{port}"),
         host: host.to_owned(),
         bucket: bucket.to_owned(),
         prefix: clean(prefix)?,
     })
+}
+
+fn decode(path: &str) -> Result<String, LocationError> {
+    if path.contains(['?', '#']) {
+        return Err(s3_error("a \"?\" or \"#\" in it"));
+    }
+    let path = percent_decode_str(path).decode_utf8().map_err(|_| s3_error("its path is not UTF-8"))?;
+    Ok(path.into_owned())
 }
 
 fn s3_error(problem: &'static str) -> LocationError {
@@ -246,8 +255,8 @@ mod tests {
             ("s3:https://host", "no bucket"),
             ("s3:https://host/", "no bucket"),
             ("s3:host", "no bucket"),
-            ("s3:", "host or port"),
-            ("s3:https:///bucket", "bucket"),
+            ("s3:", "no host"),
+            ("s3:https:///bucket", "no host"),
             ("s3:https://host:port/b", "host or port"),
             ("s3:https://host/b?x", "\"?\""),
             ("s3:https://host/b//c", "two slashes"),

@@ -20,6 +20,8 @@ mod options;
 mod record;
 mod retry;
 mod s3;
+#[cfg(test)]
+mod scripted;
 mod store;
 
 pub use error::{BackendError, ErrorKind, Operation};

@@ -38,7 +38,7 @@ impl ObjectStore {
         }
         let read = self.attempt(None, async |store| store.read_with(&path).range(offset..end).await);
         let bytes = read.await?.to_bytes();
-        // A range that reaches over the end is answered with what there is.
+        // The transport has seen to it for plain requests; a service that reads otherwise is held to it here.
         if bytes.len() as u64 == length { Ok(bytes) } else { Err(ErrorKind::TooShort.into()) }
     }
 

@@ -48,7 +48,9 @@ impl RetryOptions {
 
 /// Told of every failed attempt that will be made again, and of the pause before that.
 #[derive(Clone)]
-pub struct RetryNotice(Arc<dyn Fn(&BackendError, Duration) + Send + Sync>);
+pub struct RetryNotice(Arc<Tell>);
+
+type Tell = dyn Fn(&BackendError, Duration) + Send + Sync;
 
 impl RetryNotice {
     /// A notice that calls `tell`.

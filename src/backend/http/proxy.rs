@@ -13,14 +13,15 @@ pub(super) fn proxies(environment: &Environment) -> Result<Vec<Proxy>, Failure> 
         Some(names) => format!("{LOOPBACK},{names}"),
         None => LOOPBACK.to_owned(),
     };
-    let make: [(&[&str], fn(&str) -> reqwest::Result<Proxy>); 3] = [
-        (&["HTTPS_PROXY", "https_proxy"], |url| Proxy::https(url)),
-        (&["HTTP_PROXY", "http_proxy"], |url| Proxy::http(url)),
-        (&["ALL_PROXY", "all_proxy"], |url| Proxy::all(url)),
+    type Make = fn(&str) -> reqwest::Result<Proxy>;
+    let kinds: [([&str; 2], Make); 3] = [
+        (["HTTPS_PROXY", "https_proxy"], |url| Proxy::https(url)),
+        (["HTTP_PROXY", "http_proxy"], |url| Proxy::http(url)),
+        (["ALL_PROXY", "all_proxy"], |url| Proxy::all(url)),
     ];
     let mut proxies = Vec::new();
-    for (names, make) in make {
-        let Some(url) = environment.first(names) else { continue };
+    for (names, make) in kinds {
+        let Some(url) = environment.first(&names) else { continue };
         // The value may hold a password: the error names the variable only.
         let unusable = |problem: &str| {
             let name = names.iter().find(|name| environment.get(name).is_some()).unwrap_or(&"the proxy");
