@@ -17,20 +17,28 @@ pub(crate) struct Client {
     pub(crate) name: String,
     program: PathBuf,
     is_restic: bool,
+    is_limited: bool,
 }
 
 impl Client {
     /// The binary under test.
     pub(crate) fn ours() -> Self {
         let program = PathBuf::from(env!("CARGO_BIN_EXE_replicator-kuma"));
-        Self { name: "replicator-kuma".into(), program, is_restic: false }
+        Self { name: "replicator-kuma".into(), program, is_restic: false, is_limited: false }
     }
 
     /// restic of this version ("0.14"), or none with a word about it.
     pub(crate) fn restic(version: &str) -> Option<Self> {
         let name = format!("restic-{version}");
         let [program] = peers::find([name.as_str()])?;
-        Some(Self { name, program, is_restic: true })
+        Some(Self { name, program, is_restic: true, is_limited: false })
+    }
+
+    /// The same program, held by the system to 1.2 GB of memory and files of 1 GB: a stranger's file must not
+    /// cost more, and if it does, it costs this process and not the machine.
+    pub(crate) fn limited(mut self) -> Self {
+        self.is_limited = true;
+        self
     }
 
     /// Runs the program on a repository, in an environment that holds nothing else.
@@ -45,8 +53,18 @@ impl Client {
         repo: &Repo,
         arguments: impl IntoIterator<Item = S>,
     ) -> Run {
-        let mut command = assert_cmd::Command::new(&self.program);
+        let mut command = if self.is_limited {
+            let mut shell = assert_cmd::Command::new("sh");
+            shell.args(["-c", "ulimit -v 1200000; ulimit -f 2000000; exec \"$0\" \"$@\""]).arg(&self.program);
+            shell
+        } else {
+            assert_cmd::Command::new(&self.program)
+        };
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", repo.home.path()).env("TZ", "UTC");
+        if self.is_limited {
+            // One arena: glibc would reserve address space for each thread.
+            command.env("MALLOC_ARENA_MAX", "1");
+        }
         command.env("TMPDIR", repo.home.path()).env("RESTIC_REPOSITORY", &repo.location);
         command.env("RESTIC_PASSWORD", &repo.password).envs(repo.env.iter().map(|(k, v)| (k, v)));
         command.current_dir(folder).timeout(PATIENCE);

@@ -124,7 +124,8 @@ fn without_comments_and_literals(text: &str) -> String {
             code.push(character);
             rest = &rest[character.len_utf8()..];
         } else {
-            code.extend(rest[..length].chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+            // Byte for byte: places in the code are places in the text.
+            code.extend(rest[..length].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }));
             rest = &rest[length..];
         }
     }
