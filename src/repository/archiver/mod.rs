@@ -8,11 +8,23 @@
 //! below it is: what was started for it is awaited by a task that its parent awaits in turn, so that the walk itself
 //! never waits for sealing, only for a free place to read.
 
+mod accounts;
 mod backup;
+mod compare;
 mod error;
 mod events;
+mod files;
+mod listing;
 mod memory;
+mod metadata;
 mod options;
+mod run;
+mod scan;
+mod select;
+mod stream;
+mod targets;
+mod task;
+mod walk;
 
 pub use error::BackupError;
 pub use events::{BackupEvent, ItemChange, ItemStats, ScanTotals};

@@ -63,21 +63,18 @@ pub struct TagFile {
 }
 
 /// Which snapshot to compare with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ParentChoice {
-    /// None: read all files (`--force`).
-    None,
-    /// The newest of the same group that is not newer than the backup (`--group-by`).
-    Newest {
-        /// Only those of this host.
-        host: Option<String>,
-        /// Only those that have all the paths of the backup.
-        by_paths: bool,
-        /// Only those with these tags.
-        tags: Option<Vec<String>>,
-    },
-    /// This one: `latest`, or the beginning of a name.
-    Named(String),
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ParentChoice {
+    /// `latest`, or the beginning of a name (`--parent`), and it must be there; none: the newest, if there is one.
+    ///
+    /// The rest says among which the newest is chosen (`--group-by`), of those that are not newer than the backup.
+    pub name: Option<String>,
+    /// Only those of this host.
+    pub host: Option<String>,
+    /// Only those that have all the paths of the backup.
+    pub by_paths: bool,
+    /// Only those with all these tags.
+    pub tags: Option<Vec<String>>,
 }
 
 /// What a backup came to.
