@@ -43,8 +43,8 @@ pub struct Facts {
     pub create: BTreeMap<String, String>,
     /// Which instance it is: a digest of its session secret, which is random and its own. `None` before the first start.
     pub instance: Option<String>,
-    /// How many users there are; without one, Kuma offers whoever comes first to create the administrator.
-    pub users: u64,
+    /// The ids of the users; without one, Kuma offers whoever comes first to create the administrator.
+    pub users: BTreeSet<i64>,
 }
 
 impl Facts {
@@ -73,11 +73,13 @@ impl Facts {
             patches: patches.into_keys().collect(),
             migrations: migrations.unwrap_or_default(),
         };
-        let users = database.sqlite("count users", |connection| {
-            connection.query_row("SELECT count(*) FROM user", [], |row| row.get::<_, i64>(0))
+        let users = database.sqlite("read the users", |connection| {
+            let mut statement = connection.prepare("SELECT id FROM user")?;
+            let ids = statement.query_map([], |row| row.get(0))?;
+            ids.collect::<rusqlite::Result<_>>()
         })?;
         let instance = setting(database, "jwtSecret")?.map(|secret| instance(&secret));
-        Ok(Facts { version, tables, create, instance, users: users.unsigned_abs() })
+        Ok(Facts { version, tables, create, instance, users })
     }
 }
 

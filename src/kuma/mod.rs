@@ -1,31 +1,41 @@
 //! Uptime Kuma's databases: schema, dump, encode, decode, diff, apply. Synchronous, and without a word of repositories.
 
+mod apply;
 mod changes;
+mod check;
 mod database;
 mod datadir;
 mod decode;
+mod diff;
 mod dump;
 mod encode;
 mod error;
 mod facts;
 mod files;
+mod fit;
 mod literal;
 mod manifest;
+mod printable;
 mod running;
 mod sandbox;
 pub mod schema;
 mod selection;
+mod show;
 mod statements;
 mod value;
+mod write;
 
-pub use changes::Changes;
+pub use apply::{Applied, ApplyRules, apply, plan};
+pub use changes::{Changes, FileChange, RowChange, TableChanges};
 pub use database::Database;
 pub use datadir::DataDir;
 pub use decode::{Decoded, decode};
+pub use diff::diff;
 pub use dump::{ConfigDigest, Dump, Row, Table};
 pub use encode::{SnapshotFile, encode};
 pub use error::KumaError;
 pub use facts::{Column, Facts, SchemaVersion};
+pub use files::collect as collect_files;
 pub use manifest::{FORMAT_VERSION, Manifest, ManifestFile, ManifestTable};
 pub use running::Holder;
 pub use selection::{Selection, SelectionError};

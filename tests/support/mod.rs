@@ -5,6 +5,7 @@ pub(crate) mod child;
 pub(crate) mod client;
 pub(crate) mod fixtures;
 pub(crate) mod folder;
+pub(crate) mod kuma;
 pub(crate) mod manifest;
 pub(crate) mod peers;
 pub(crate) mod proxy;

@@ -1,0 +1,6 @@
+//! Kuma's side alone: real databases dumped, restored by stock sqlite3, compared and applied.
+
+mod apply;
+mod dump;
+mod restore;
+mod words;
