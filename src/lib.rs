@@ -25,8 +25,7 @@
 //!
 //! | crate | only in |
 //! |---|---|
-//! | `opendal` | `backend` |
-//! | `reqwest` | `backend` |
+//! | `opendal` `reqwest` `rustls` `hickory_resolver` `backon` | `backend` |
 //! | `rusqlite` | `kuma` |
 //! | `aes` `ctr` `poly1305` `scrypt` `zstd` | `format` |
 //! | `clap` `indicatif` `unicode_width` | `cli` |

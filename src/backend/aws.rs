@@ -52,7 +52,10 @@ fn from_files(environment: &Environment) -> Result<Credentials, Failure> {
         let Some(text) = file.read()? else { continue };
         keys.fill(&text, &file.section(profile));
     }
-    let places = files.iter().map(|file| file.path.display().to_string()).collect::<Vec<_>>().join(" and ");
+    let places = match files.as_slice() {
+        [] => "the shared files, since HOME is not set".to_owned(),
+        files => files.iter().map(|file| file.path.display().to_string()).collect::<Vec<_>>().join(" and "),
+    };
     match (keys.access_key_id, keys.secret_access_key) {
         (Some(access_key_id), Some(secret_access_key)) => {
             Ok(Credentials { access_key_id, secret_access_key, session_token: keys.session_token, region: keys.region })
@@ -197,6 +200,8 @@ mod tests {
         assert!(problem(find(&empty, &[])).contains("AWS_ACCESS_KEY_ID"));
         assert!(problem(Credentials::find(&Environment::empty())).contains("AWS_ACCESS_KEY_ID"));
         assert!(problem(find(&empty, &[("AWS_PROFILE", "gone")])).contains("\"gone\""));
+        let homeless = [("AWS_PROFILE", "gone")].into_iter().collect();
+        assert!(problem(Credentials::find(&homeless)).contains("HOME is not set"));
         let half = home("[default]\naws_access_key_id=x\n", "");
         assert!(problem(find(&half, &[])).contains("only one"));
     }

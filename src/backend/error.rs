@@ -128,12 +128,10 @@ impl ErrorKind {
     /// reached is most likely a typing mistake.
     pub(super) fn patience(self, reached: bool) -> Patience {
         match self {
-            ErrorKind::UnknownHost | ErrorKind::Refused | ErrorKind::Unreachable | ErrorKind::Tls if !reached => {
-                Patience::Short
-            }
+            ErrorKind::UnknownHost | ErrorKind::Refused | ErrorKind::Unreachable if !reached => Patience::Short,
             ErrorKind::UnknownHost | ErrorKind::Refused | ErrorKind::Unreachable => Patience::Long,
             ErrorKind::Broken | ErrorKind::Timeout | ErrorKind::Unavailable => Patience::Long,
-            ErrorKind::Tls | ErrorKind::Unexpected | ErrorKind::Io => Patience::Short,
+            ErrorKind::Unexpected | ErrorKind::Io => Patience::Short,
             _ => Patience::None,
         }
     }

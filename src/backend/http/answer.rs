@@ -143,8 +143,8 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
 
 /// A server that speaks plain words is quoted; pages for browsers are not.
 fn plain_text(headers: &HeaderMap, body: &str) -> String {
-    let is_plain = header(headers, "content-type").is_some_and(|kind| kind.starts_with("text/plain"));
-    if is_plain { printable(body.trim()) } else { String::new() }
+    let is_plain = header(headers, "content-type").is_none_or(|kind| kind.starts_with("text/plain"));
+    if is_plain && !body.trim_start().starts_with(['<', '{']) { printable(body) } else { String::new() }
 }
 
 /// Words from outside must not steer a terminal.
@@ -245,6 +245,7 @@ mod tests {
         assert_eq!(text(&page), "HTTP 502 Bad Gateway");
         let plain = answer(400, &[("content-type", "text/plain; charset=utf-8")], "Client sent HTTP to HTTPS\n");
         assert_eq!(text(&plain), "HTTP 400 Bad Request: Client sent HTTP to HTTPS");
+        assert_eq!(text(&answer(400, &[], "as Go says it\n")), "HTTP 400 Bad Request: as Go says it");
     }
 
     #[test]

@@ -35,7 +35,8 @@ fn kind_of(error: &(dyn Error + 'static), connecting: bool) -> Option<ErrorKind>
         return Some(error.kind());
     }
     if error.is::<rustls::Error>() {
-        return Some(ErrorKind::Tls);
+        // Once it stands, a TLS connection fails only because something on the way damages it.
+        return Some(if connecting { ErrorKind::Tls } else { ErrorKind::Broken });
     }
     match error.downcast_ref::<io::Error>()?.kind() {
         io::ErrorKind::ConnectionRefused => Some(ErrorKind::Refused),
