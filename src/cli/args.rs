@@ -10,7 +10,7 @@ use super::context::{Context, Outcome};
 use super::error::CliError;
 use super::global::GlobalArgs;
 use super::output::Output;
-use super::{cat, init, key, list, ls, snapshots, unlock, version};
+use super::{apply, cat, check, demo, init, key, list, ls, plan, publish, snapshots, unlock, version};
 
 /// Replicates Uptime Kuma's configuration through a restic repository
 ///
@@ -64,11 +64,16 @@ Environment:
 /// What can be done.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Publish(publish::PublishArgs),
+    Plan(plan::PlanArgs),
+    Apply(apply::ApplyArgs),
+    Demo(demo::DemoArgs),
     Init(init::InitArgs),
     Snapshots(snapshots::SnapshotsArgs),
     Ls(ls::LsArgs),
     Cat(cat::CatArgs),
     List(list::ListArgs),
+    Check(check::CheckArgs),
     Unlock(unlock::UnlockArgs),
     Key(key::KeyArgs),
     Version(version::VersionArgs),
@@ -78,11 +83,16 @@ impl Command {
     /// Does it.
     pub(crate) async fn run(self, context: &Context) -> Result<Outcome, CliError> {
         match self {
+            Command::Publish(args) => publish::run(context, &args).await,
+            Command::Plan(args) => plan::run(context, &args).await,
+            Command::Apply(args) => apply::run(context, &args).await,
+            Command::Demo(args) => demo::run(context, &args).await,
             Command::Init(args) => init::run(context, &args).await,
             Command::Snapshots(args) => snapshots::run(context, &args).await,
             Command::Ls(args) => ls::run(context, &args).await,
             Command::Cat(args) => cat::run(context, &args).await,
             Command::List(args) => list::run(context, &args).await,
+            Command::Check(args) => check::run(context, &args).await,
             Command::Unlock(args) => unlock::run(context, &args).await,
             Command::Key(args) => key::run(context, &args).await,
             Command::Version(args) => version::run(context, &args),

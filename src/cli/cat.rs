@@ -66,7 +66,7 @@ async fn print(context: &Context, repo: &Repository, kind: Kind, id: Id, spec: &
     let no_filter = SnapshotFilter::default();
     match kind {
         Kind::Config => output.answer(&indented(&encoded_config(repo)?)?)?,
-        Kind::Masterkey => return Err(CliError::usage("printing the master key is not there yet")),
+        Kind::Masterkey => output.answer(&indented(&repo.master_key().to_json())?)?,
         Kind::Snapshot => {
             let found = repo.find_snapshot(spec, &no_filter).await?;
             let json = repo.load_unpacked(&FileHandle::from(found.id)).await?;

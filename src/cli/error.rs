@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::hint;
 use super::output::Output;
 use crate::backend::{BackendError, LocationError};
+use crate::replicate::ReplicateError;
 use crate::repository::RepositoryError;
 
 /// What ended a command before its time.
@@ -60,6 +61,9 @@ pub(crate) enum CliError {
     /// The repository, or the store under it.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
+    /// Kuma, or what lies between it and the repository.
+    #[error(transparent)]
+    Replicate(ReplicateError),
     /// The same, with a hint that only the caller knows.
     #[error("{error}")]
     Hinted {
@@ -93,6 +97,16 @@ pub(crate) enum CliError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl From<ReplicateError> for CliError {
+    /// A repository's error is one, whoever met it.
+    fn from(error: ReplicateError) -> CliError {
+        match error {
+            ReplicateError::Repository(error) => CliError::Repository(error),
+            error => CliError::Replicate(error),
+        }
+    }
 }
 
 impl From<BackendError> for CliError {

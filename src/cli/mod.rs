@@ -4,20 +4,27 @@
 //! them, what it prints goes through [`Output`](output::Output), and what ends it early becomes a sentence, a hint and
 //! an exit code in [`error`]. One file a command; what several share has a file of its own.
 
+mod apply;
 mod args;
 mod cat;
+mod check;
 mod context;
+mod demo;
 mod error;
 mod global;
 mod group_by;
 mod hint;
 mod init;
 mod key;
+mod kuma_args;
 mod list;
 mod ls;
 mod node_text;
 mod output;
 mod password;
+mod plan;
+mod progress;
+mod publish;
 mod settings;
 mod signals;
 mod snapshot_filter;

@@ -1,9 +1,9 @@
 //! From options to an open store.
 
-use super::error::CliError;
+use super::error::{CliError, chain};
 use super::output::Output;
 use super::settings::{Settings, option_number};
-use crate::backend::{Backend, BackendOptions, Location};
+use crate::backend::{Backend, BackendOptions, BucketLookup, Location, RetryNotice};
 
 /// The kinds of store whose options restic knows; those of another kind than the repository's count for nothing.
 const KINDS: &[&str] = &["azure", "b2", "gs", "local", "rclone", "rest", "s3", "sftp", "swift"];
@@ -27,7 +27,10 @@ fn options(kind: &str, settings: &Settings, output: &Output) -> Result<BackendOp
     for (key, value) in &settings.options {
         apply(&mut options, kind, key, value)?;
     }
-    let _ = output;
+    let output = output.clone();
+    options.on_retry = Some(RetryNotice::new(move |error, pause| {
+        output.error(&format!("{}, trying again in {:.1} s", chain(error), pause.as_secs_f64()));
+    }));
     Ok(options)
 }
 
@@ -55,12 +58,22 @@ fn apply(options: &mut BackendOptions, own_kind: &str, key: &str, value: &str) -
     let fault = |what: &str| Err(CliError::usage(format!("-o {key}: {what}")));
     match key.split_once('.') {
         Some((kind, "connections")) if kind == own_kind => options.connections = Some(option_number(key, value)?),
+        Some(("s3", "region")) if own_kind == "s3" => options.s3.region = Some(value.to_owned()),
+        Some(("s3", "bucket-lookup")) if own_kind == "s3" => options.s3.bucket_lookup = bucket_lookup(value)?,
         Some((kind, _)) if kind == own_kind => return fault("this option is not known or not supported"),
         Some((kind, _)) if KINDS.contains(&kind) => {}
         Some(_) => return fault("there is no such kind of store"),
         None => return fault("an option begins with the kind of store, as in s3.region=eu-central-1"),
     }
     Ok(())
+}
+
+fn bucket_lookup(value: &str) -> Result<BucketLookup, CliError> {
+    match value {
+        "path" | "auto" => Ok(BucketLookup::Path),
+        "dns" => Ok(BucketLookup::Dns),
+        _ => Err(CliError::usage(format!("-o s3.bucket-lookup={value}: it is one of auto, dns, path"))),
+    }
 }
 
 #[cfg(test)]
@@ -76,6 +89,8 @@ mod tests {
     #[test]
     fn options_reach_the_store() {
         assert_eq!(applied("s3.connections", "7").unwrap().connections, Some(7));
+        assert_eq!(applied("s3.region", "eu").unwrap().s3.region.as_deref(), Some("eu"));
+        assert_eq!(applied("s3.bucket-lookup", "dns").unwrap().s3.bucket_lookup, BucketLookup::Dns);
     }
 
     #[test]

@@ -109,8 +109,8 @@ impl MasterKey {
         poly.compute_unpadded(rest).into()
     }
 
-    /// The JSON that a key file seals.
-    pub(super) fn to_json(&self) -> Zeroizing<Vec<u8>> {
+    /// The JSON that a key file seals: the key in clear text.
+    pub fn to_json(&self) -> Zeroizing<Vec<u8>> {
         let base64 = |bytes: &[u8]| Zeroizing::new(BASE64_STANDARD.encode(bytes));
         let (k, r, encrypt) = (base64(&self.mac_k), base64(&self.mac_r), base64(&self.encrypt));
         let mut json = Zeroizing::new(Vec::with_capacity(256));
