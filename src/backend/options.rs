@@ -61,9 +61,11 @@ pub struct BackendOptions {
     /// How long an attempt may go without a single byte moving in either direction. A request with a body may take
     /// longer, since the system's send buffer hides how fast its end leaves: see `http`.
     pub stall_timeout: Duration,
-    /// The only certificates to trust (`--cacert`; else `SSL_CERT_FILE`, else the system's, else those compiled in): a
-    /// PEM file.
-    pub cacert: Option<PathBuf>,
+    /// PEM files with the only certificates to trust (`--cacert`); none: `SSL_CERT_FILE`, else the system's, else those
+    /// compiled in.
+    pub cacerts: Vec<PathBuf>,
+    /// What this program calls itself; none: its name and version.
+    pub user_agent: Option<String>,
     /// What only S3 knows.
     pub s3: S3Options,
     /// Remember every attempt for [`super::Backend::calls`].
@@ -79,7 +81,8 @@ impl Default for BackendOptions {
             on_retry: None,
             connect_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(60),
-            cacert: None,
+            cacerts: Vec::new(),
+            user_agent: None,
             s3: S3Options::default(),
             record_calls: false,
         }

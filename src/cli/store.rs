@@ -20,7 +20,8 @@ fn options(kind: &str, settings: &Settings, output: &Output) -> Result<BackendOp
     refuse_what_is_not_supported(settings)?;
     let transport = &settings.transport;
     let mut options = BackendOptions { environment: settings.environment.clone(), ..BackendOptions::default() };
-    options.cacert = transport.cacerts.first().cloned();
+    options.cacerts = transport.cacerts.clone();
+    options.user_agent = transport.user_agent.clone();
     if let Some(timeout) = transport.stall_timeout {
         options.stall_timeout = timeout;
     }
@@ -38,10 +39,6 @@ fn options(kind: &str, settings: &Settings, output: &Output) -> Result<BackendOp
 fn refuse_what_is_not_supported(settings: &Settings) -> Result<(), CliError> {
     let transport = &settings.transport;
     let refused = [
-        (
-            transport.cacerts.len() > 1,
-            "--cacert with more than one file is not supported: put all certificates into one",
-        ),
         (transport.client_cert.is_some(), "--tls-client-cert (RESTIC_TLS_CLIENT_CERT) is not supported"),
         (transport.insecure_tls, "--insecure-tls is not supported: --cacert FILE names the certificate to trust"),
         (transport.limit_upload_kib > 0, "--limit-upload is not supported"),

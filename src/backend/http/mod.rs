@@ -27,6 +27,8 @@ use range::Range;
 /// What is looked at in a whole answer before opendal sees it.
 pub(super) type Check = fn(&[u8]) -> Result<(), String>;
 
+const USER_AGENT: &str = concat!("replicator-kuma/", env!("CARGO_PKG_VERSION"));
+
 /// How much of a request's body is handed to the connection at a time: what counts as progress.
 const FRAME_BYTES: usize = 64 * 1024;
 /// The system takes so much of a body into its send buffer at most (Linux: `net.ipv4.tcp_wmem`), and we do not see it
@@ -47,8 +49,8 @@ pub(super) struct HttpClient {
 impl HttpClient {
     pub(super) fn new(options: &BackendOptions) -> Result<Arc<HttpClient>, Failure> {
         let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("replicator-kuma/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(tls::config(options.cacert.as_deref(), &options.environment)?)
+            .user_agent(options.user_agent.as_deref().unwrap_or(USER_AGENT))
+            .tls_backend_preconfigured(tls::config(&options.cacerts, &options.environment)?)
             .dns_resolver(resolve::Resolver)
             // A redirect would have to be signed anew, and leads away from the repository's address.
             .redirect(reqwest::redirect::Policy::none())

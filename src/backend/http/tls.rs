@@ -1,10 +1,10 @@
-//! Whom to trust: a file that was named, else the system's certificates where there are any, else those compiled in.
+//! Whom to trust: the files that were named, else the system's certificates where there are any, else those compiled in.
 //!
 //! A host without CA files (an empty container) is a normal one: nothing here fails because a file that nobody named is
 //! missing.
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
@@ -23,11 +23,13 @@ const SYSTEM_BUNDLES: &[&str] = &[
     "/etc/ssl/cert.pem",
 ];
 
-pub(super) fn config(cacert: Option<&Path>, environment: &Environment) -> Result<ClientConfig, Failure> {
-    let named = cacert.or_else(|| environment.get("SSL_CERT_FILE").map(Path::new));
-    let roots = match named {
-        Some(path) => named_roots(path)?,
-        None => SYSTEM_BUNDLES.iter().find_map(|path| system_roots(path)).unwrap_or_else(compiled_in_roots),
+pub(super) fn config(cacerts: &[PathBuf], environment: &Environment) -> Result<ClientConfig, Failure> {
+    let variable = || environment.get("SSL_CERT_FILE").map(PathBuf::from).into_iter().collect();
+    let named: Vec<PathBuf> = if cacerts.is_empty() { variable() } else { cacerts.to_vec() };
+    let roots = if named.is_empty() {
+        SYSTEM_BUNDLES.iter().find_map(|path| system_roots(path)).unwrap_or_else(compiled_in_roots)
+    } else {
+        named_roots(&named)?
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
@@ -38,10 +40,15 @@ pub(super) fn config(cacert: Option<&Path>, environment: &Environment) -> Result
     Ok(config)
 }
 
-fn named_roots(path: &Path) -> Result<RootCertStore, Failure> {
-    let unusable = |problem: &str| Failure::new(ErrorKind::Setting, format!("{}: {problem}", path.display()));
-    let pem = fs::read(path).map_err(|error| unusable(&error.to_string()))?;
-    roots_of(&pem).ok_or_else(|| unusable("no certificate in it (PEM expected)"))
+fn named_roots(paths: &[PathBuf]) -> Result<RootCertStore, Failure> {
+    let mut all = RootCertStore::empty();
+    for path in paths {
+        let unusable = |problem: &str| Failure::new(ErrorKind::Setting, format!("{}: {problem}", path.display()));
+        let pem = fs::read(path).map_err(|error| unusable(&error.to_string()))?;
+        let roots = roots_of(&pem).ok_or_else(|| unusable("no certificate in it (PEM expected)"))?;
+        all.extend(roots.roots);
+    }
+    Ok(all)
 }
 
 fn system_roots(path: &str) -> Option<RootCertStore> {
@@ -71,18 +78,18 @@ mod tests {
             if let Some(content) = content {
                 fs::write(&path, content).expect("a file");
             }
-            let failure = config(Some(&path), &Environment::empty()).expect_err("unusable");
+            let failure = config(std::slice::from_ref(&path), &Environment::empty()).expect_err("unusable");
             assert_eq!(failure.kind, ErrorKind::Setting);
             assert!(failure.source.expect("a source").to_string().contains("ca.pem"));
         }
         let environment = [("SSL_CERT_FILE", "/nonexistent/ca.pem")].into_iter().collect();
-        assert_eq!(config(None, &environment).expect_err("unusable").kind, ErrorKind::Setting);
+        assert_eq!(config(&[], &environment).expect_err("unusable").kind, ErrorKind::Setting);
     }
 
     #[test]
     fn a_host_without_certificates_has_those_compiled_in() {
         assert!(compiled_in_roots().len() > 50);
         assert!(system_roots("/nonexistent").is_none());
-        config(None, &Environment::empty()).expect("whatever this host has");
+        config(&[], &Environment::empty()).expect("whatever this host has");
     }
 }
