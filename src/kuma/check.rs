@@ -18,6 +18,14 @@ pub(super) fn foreign_keys(database: &Database, facts: &Facts) -> Result<(), Kum
     if violations.is_empty() { Ok(()) } else { Err(KumaError::ForeignKeys { violations }) }
 }
 
+impl Database {
+    /// What is wrong with a configuration that others are to follow, in words: rows that refer to nothing.
+    pub fn faults(&self, facts: &Facts) -> Result<Vec<String>, KumaError> {
+        let told = |violation| format!("a replica will refuse this: {violation}");
+        Ok(violations(self, facts)?.into_iter().map(told).collect())
+    }
+}
+
 /// The rows of the configuration that refer to rows that are not there, in words.
 pub(super) fn violations(database: &Database, facts: &Facts) -> Result<Vec<String>, KumaError> {
     let mut found = BTreeSet::new();

@@ -113,6 +113,19 @@ pub(super) fn differences(data: &Path, files: &[&SnapshotFile]) -> Result<Vec<Fi
     Ok(changes)
 }
 
+/// Which of `new` are not in `old` with the same content.
+#[must_use]
+pub fn compare(old: &[SnapshotFile], new: &[SnapshotFile]) -> Vec<FileChange> {
+    let before = |file: &SnapshotFile| old.iter().find(|old| old.path == file.path);
+    let changed = new.iter().filter(|file| before(file) != Some(file));
+    let change = |file: &SnapshotFile| FileChange {
+        path: file.path.clone(),
+        old_size_bytes: before(file).map(|old| old.bytes.len() as u64),
+        new_size_bytes: file.bytes.len() as u64,
+    };
+    changed.map(change).collect()
+}
+
 /// New files, written and synced beside their places; dropped, they are removed again.
 pub(super) struct StagedFiles {
     files: Vec<(NamedTempFile, PathBuf)>,

@@ -35,7 +35,7 @@ pub use dump::{ConfigDigest, Dump, Row, Table};
 pub use encode::{SnapshotFile, encode};
 pub use error::KumaError;
 pub use facts::{Column, Facts, SchemaVersion};
-pub use files::collect as collect_files;
+pub use files::{collect as collect_files, compare as compare_files};
 pub use manifest::{FORMAT_VERSION, Manifest, ManifestFile, ManifestTable};
 pub use running::Holder;
 pub use selection::{Selection, SelectionError};

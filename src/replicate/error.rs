@@ -2,7 +2,7 @@
 
 use crate::format::SnapshotId;
 use crate::kuma::{KumaError, SelectionError};
-use crate::repository::RepositoryError;
+use crate::repository::{BackupError, RepositoryError, RestoreError};
 
 /// An error of publish, plan, apply or demo.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,18 @@ pub enum ReplicateError {
         /// Why.
         #[source]
         source: KumaError,
+    },
+    /// The configuration cannot be stored.
+    #[error(transparent)]
+    Store(#[from] BackupError),
+    /// The files of a snapshot cannot be read.
+    #[error("snapshot {} cannot be read", snapshot.short())]
+    Read {
+        /// Which one.
+        snapshot: SnapshotId,
+        /// Why.
+        #[source]
+        source: RestoreError,
     },
     /// A folder cannot be made or written.
     #[error("cannot write {path}")]

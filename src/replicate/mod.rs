@@ -6,6 +6,7 @@ mod error;
 mod options;
 mod publish;
 mod report;
+mod snapshot;
 
 pub use apply::{apply, plan};
 pub use demo::demo;
@@ -13,3 +14,4 @@ pub use error::ReplicateError;
 pub use options::{ApplyOptions, KumaOptions, PublishOptions};
 pub use publish::publish;
 pub use report::{ApplyReport, PublishReport};
+pub use snapshot::FOLDER;

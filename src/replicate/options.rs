@@ -1,6 +1,9 @@
 //! What the commands may be told.
 
 use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::kuma::{DataDir, KumaError, Selection, SelectionError};
 
 /// Which Kuma it is about, and what of its configuration takes part.
 #[derive(Clone, Debug, Default)]
@@ -9,10 +12,20 @@ pub struct KumaOptions {
     pub data_dir: Option<PathBuf>,
     /// `--database`: the SQLite file itself.
     pub database: Option<PathBuf>,
-    /// `--tables`: see [`Selection::parse`](crate::kuma::Selection::parse).
+    /// `--tables`: see [`Selection::parse`].
     pub tables: Option<String>,
-    /// `--settings`: see [`Selection::parse`](crate::kuma::Selection::parse).
+    /// `--settings`: see [`Selection::parse`].
     pub settings: Option<String>,
+}
+
+impl KumaOptions {
+    pub(super) fn find(&self) -> Result<DataDir, KumaError> {
+        DataDir::find(self.data_dir.as_deref(), self.database.as_deref())
+    }
+
+    pub(super) fn selection(&self) -> Result<Selection, SelectionError> {
+        Selection::parse(self.tables.as_deref(), self.settings.as_deref())
+    }
 }
 
 /// What `publish` may be told.
@@ -20,20 +33,16 @@ pub struct KumaOptions {
 pub struct PublishOptions {
     /// The Kuma that is published.
     pub kuma: KumaOptions,
-    /// The host name that the snapshot tells.
-    pub host: String,
-    /// The user name that the snapshot tells.
-    pub username: String,
-    /// The user and group id that the snapshot tells.
-    pub uid: u32,
-    /// See `uid`.
-    pub gid: u32,
+    /// The host name that the snapshot tells; none: this host's.
+    pub host: Option<String>,
     /// Tags for the snapshot.
     pub tags: Vec<String>,
-    /// A new snapshot even if nothing changed.
+    /// Make a snapshot even if nothing changed.
     pub force: bool,
-    /// Everything but writing.
+    /// Do everything but write.
     pub dry_run: bool,
+    /// How long a locked repository is tried again.
+    pub retry_lock: Duration,
 }
 
 /// What `plan` and `apply` may be told.
@@ -41,11 +50,11 @@ pub struct PublishOptions {
 pub struct ApplyOptions {
     /// The Kuma that is to follow.
     pub kuma: KumaOptions,
-    /// `latest`, or the id of a snapshot or its beginning.
+    /// `latest`, or the id of a snapshot or its beginning; a folder may follow after a colon.
     pub snapshot: String,
     /// Only snapshots of these hosts, for `latest`.
     pub hosts: Vec<String>,
-    /// Only snapshots with these tags, for `latest`.
+    /// Only snapshots with all tags of one of these lists, for `latest`.
     pub tags: Vec<Vec<String>>,
     /// Apply what both schemas have in common.
     pub allow_schema_mismatch: bool,
