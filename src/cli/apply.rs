@@ -7,7 +7,6 @@ use super::error::CliError;
 use super::kuma_args::{ReplicaArgs, counted, warn};
 use super::plan::{Summary, source};
 use crate::replicate::{ApplyOptions, ApplyReport, apply};
-use crate::repository::LockMode;
 
 /// Make this Kuma's configuration that of a snapshot
 ///
@@ -30,8 +29,8 @@ pub(crate) struct ApplyArgs {
 pub(super) async fn run(context: &Context, args: &ApplyArgs) -> Result<Outcome, CliError> {
     let repository = context.open().await?;
     let options = ApplyOptions { while_running: args.while_running, ..args.replica.options(context) };
-    let work = async { Ok(apply(&repository, &options).await?) };
-    let report = context.locked(&repository, LockMode::Shared, work).await?;
+    // No lock: a replica needs no right to write to the repository.
+    let report = apply(&repository, &options).await?;
     print(context, &report)?;
     Ok(Outcome::Done)
 }

@@ -9,7 +9,6 @@ use super::kuma_args::{ReplicaArgs, counted, warn};
 use super::text;
 use crate::format::SnapshotId;
 use crate::replicate::{ApplyReport, plan};
-use crate::repository::LockMode;
 
 /// Tell what an apply would change here, and change nothing
 ///
@@ -63,8 +62,8 @@ pub(crate) fn source(report: &ApplyReport) -> String {
 pub(super) async fn run(context: &Context, args: &PlanArgs) -> Result<Outcome, CliError> {
     let repository = context.open().await?;
     let options = args.replica.options(context);
-    let work = async { Ok(plan(&repository, &options).await?) };
-    let report = context.locked(&repository, LockMode::Shared, work).await?;
+    // No lock: a replica needs no right to write to the repository.
+    let report = plan(&repository, &options).await?;
     print(context, &report)?;
     Ok(if report.changes.is_empty() { Outcome::Done } else { Outcome::ChangesWait })
 }

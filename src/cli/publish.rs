@@ -10,7 +10,7 @@ use super::snapshot_filter::{TagList, flattened};
 use super::units;
 use crate::format::{SnapshotId, TreeId};
 use crate::replicate::{PublishOptions, PublishReport, publish};
-use crate::repository::{Identity, LockMode};
+use crate::repository::LockMode;
 
 /// Publish this Kuma's configuration, if it changed
 ///
@@ -60,25 +60,21 @@ struct Summary<'a> {
 
 pub(super) async fn run(context: &Context, args: &PublishArgs) -> Result<Outcome, CliError> {
     let repository = context.open().await?;
-    let options = options(context, args);
-    let work = async { Ok(publish(&repository, &options).await?) };
-    let mode = if args.dry_run { LockMode::None } else { LockMode::Shared };
-    let report = context.locked(&repository, mode, work).await?;
+    // It takes the lock itself, and only if there is something to write.
+    let report = publish(&repository, &options(context, args)).await?;
     print(context, args.dry_run, &report)?;
     Ok(Outcome::Done)
 }
 
 fn options(context: &Context, args: &PublishArgs) -> PublishOptions {
-    let identity = Identity::of_this_process();
     PublishOptions {
         kuma: args.kuma.options(&context.settings.environment),
-        host: args.host.clone().or_else(|| context.settings.host.clone()).unwrap_or(identity.hostname),
-        username: identity.username,
-        uid: identity.uid,
-        gid: identity.gid,
+        host: args.host.clone().or_else(|| context.settings.host.clone()),
         tags: flattened(&args.tag),
         force: args.force,
         dry_run: args.dry_run,
+        no_lock: context.lock_mode(LockMode::Shared) == LockMode::None,
+        retry_lock: context.settings.retry_lock,
     }
 }
 

@@ -3,12 +3,14 @@
 //! Neither takes a lock: a replica needs no right to write to the repository. Should others prune meanwhile, a read fails,
 //! and nothing has been changed.
 
+use std::time::Duration;
+
 use super::snapshot;
 use super::{ApplyOptions, ApplyReport, ReplicateError};
 use crate::blocking;
 use crate::format::{Snapshot, SnapshotId, TreeId};
 use crate::kuma::{self, Applied, ApplyRules, DataDir, Decoded, KumaError};
-use crate::repository::{Index, Repository, SnapshotFilter};
+use crate::repository::{Index, LockMode, Repository, SnapshotFilter};
 
 /// Tells what [`apply`] would change here, and changes nothing.
 pub async fn plan(repo: &Repository, options: &ApplyOptions) -> Result<ApplyReport, ReplicateError> {
@@ -32,11 +34,8 @@ async fn run(
         allow_schema_mismatch: options.allow_schema_mismatch,
         while_running: options.while_running,
     };
-    let found = find(repo, options).await?;
-    let index = repo.load_index().await?;
-    let tree = tree(repo, &index, &found).await?;
-    let decoded = snapshot::read(repo, &index, found.id, tree).await?;
-    drop(index);
+    // Reading may be interrupted at any moment; what comes after is one transaction.
+    let (found, decoded) = repo.locked(LockMode::None, Duration::ZERO, read(repo, options)).await?;
     let applied = blocking::run(move || work(&data, &decoded, &rules)).await?;
     Ok(ApplyReport {
         snapshot: found.id,
@@ -47,6 +46,14 @@ async fn run(
         restart_needed: applied.was_running,
         warnings: applied.warnings,
     })
+}
+
+async fn read(repo: &Repository, options: &ApplyOptions) -> Result<(Found, Decoded), ReplicateError> {
+    let found = find(repo, options).await?;
+    let index = repo.load_index().await?;
+    let tree = tree(repo, &index, &found).await?;
+    let decoded = snapshot::read(repo, &index, found.id, tree).await?;
+    Ok((found, decoded))
 }
 
 /// The snapshot asked for.

@@ -41,6 +41,8 @@ pub struct PublishOptions {
     pub force: bool,
     /// Do everything but write.
     pub dry_run: bool,
+    /// Take no lock (`--no-lock`).
+    pub no_lock: bool,
     /// How long a locked repository is tried again.
     pub retry_lock: Duration,
 }

@@ -4,6 +4,7 @@
 //! snapshot there is. Changed: besides that the lock, the index, the newest configuration (for the words), and what is new.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::snapshot::{self, FOLDER};
 use super::{PublishOptions, PublishReport, ReplicateError};
@@ -27,12 +28,12 @@ pub async fn publish(repo: &Repository, options: &PublishOptions) -> Result<Publ
     let (data, selection) = (options.kuma.find()?, options.kuma.selection()?);
     let present = blocking::run(move || Present::read(&data, &selection)).await?;
     let tree = repo.tree_of_files(present.files.clone()).await?;
-    let newest = snapshot::newest(repo, &[], &[]).await?;
+    let newest = repo.locked(LockMode::None, Duration::ZERO, snapshot::newest(repo, &[], &[])).await?;
     let mut report = PublishReport::unchanged(&present, tree, newest.as_ref().map(|(id, _)| *id));
     if newest.as_ref().is_some_and(|(_, newest)| newest.tree == tree) && !options.force {
         return Ok(report);
     }
-    let mode = if options.dry_run { LockMode::None } else { LockMode::Shared };
+    let mode = if options.dry_run || options.no_lock { LockMode::None } else { LockMode::Shared };
     let work = store_if_changed(repo, options, &present, newest, started, &mut report);
     repo.locked(mode, options.retry_lock, work).await?;
     Ok(report)
