@@ -186,7 +186,7 @@ impl Site {
     }
 
     /// The file, begun if it is not yet.
-    fn open_file(&mut self, number: usize) -> Result<File, ItemError> {
+    pub(super) fn open_file(&mut self, number: usize) -> Result<File, ItemError> {
         if let Some(place) = self.open_files.iter().position(|(open, _)| *open == number)
             && let Some((_, file)) = self.open_files.remove(place)
         {

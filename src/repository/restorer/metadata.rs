@@ -8,8 +8,8 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::fs::{
-    CWD, chmodat, chownat, fchmod, fchown, flistxattr, fremovexattr, fsetxattr, futimens, listxattr, openat,
-    removexattr, setxattr, utimensat,
+    CWD, chmodat, chownat, fchmod, fchown, flistxattr, flistxattr_query, fremovexattr, fsetxattr, futimens, listxattr,
+    listxattr_query, openat, removexattr, setxattr, utimensat,
 };
 use rustix::io::Errno;
 
@@ -143,15 +143,18 @@ impl<'a> Object<'a> {
 
     /// The names of all attributes, each with a zero byte after it.
     fn attribute_names(&self) -> Result<Vec<u8>, Errno> {
-        let list = |buffer: &mut [u8]| match &self.fd {
-            OpenAs::File(file) => flistxattr(file, buffer),
-            OpenAs::Place(place) => listxattr(path_of(place), buffer),
+        let length_bytes = match &self.fd {
+            OpenAs::File(file) => flistxattr_query(file)?,
+            OpenAs::Place(place) => listxattr_query(path_of(place))?,
         };
-        let mut names = vec![0; list(&mut [])?];
-        if names.is_empty() {
-            return Ok(names);
+        if length_bytes == 0 {
+            return Ok(Vec::new());
         }
-        let length_bytes = list(&mut names)?;
+        let mut names = vec![0; length_bytes];
+        let length_bytes = match &self.fd {
+            OpenAs::File(file) => flistxattr(file, &mut names[..])?,
+            OpenAs::Place(place) => listxattr(path_of(place), &mut names[..])?,
+        };
         names.truncate(length_bytes);
         Ok(names)
     }
