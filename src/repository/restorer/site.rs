@@ -323,7 +323,7 @@ fn make(place: &Arc<OwnedFd>, node: &Node) -> Result<(), ItemError> {
 
 /// The modification time that `stat` tells, in seconds and nanoseconds.
 fn modified(stat: &Stat) -> (i64, u64) {
-    (stat.st_mtime, u64::from(stat.st_mtime_nsec))
+    (stat.st_mtime, stat.st_mtime_nsec)
 }
 
 /// Which files were written, remembered by 8 bytes each.
