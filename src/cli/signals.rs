@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM: the first lets the command end in order, the second ends it at once.
+//! SIGINT and SIGTERM: the first lets the command end in order, the second ends it at once. SIGHUP does nothing: to
+//! learn whether the owner of a lock lives, `restic unlock` sends it one, and without this it would not any more.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -10,6 +11,8 @@ use crate::repository::Interrupter;
 pub(crate) fn listen(interrupter: Interrupter, output: Output) -> Result<(), CliError> {
     let catch = |kind| signal(kind).map_err(|source| CliError::Start { source });
     let (mut interrupt, mut terminate) = (catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?);
+    // Once caught, it stays so until the process ends.
+    catch(SignalKind::hangup())?;
     tokio::spawn(async move {
         let name = next(&mut interrupt, &mut terminate).await;
         output.error(&format!("{name} received, cleaning up (a second one ends this at once)"));
