@@ -252,7 +252,7 @@ fn a_missing_bucket_is_told_from_a_missing_file() {
 }
 
 #[test]
-fn restic_reads_the_region_from_the_options_too() {
+fn a_region_may_be_told_by_an_option() {
     let Some(server) = s3::seaweed() else { return };
     let s3 = S3Options { region: Some("eu-elsewhere-1".to_owned()), ..S3Options::default() };
     let backend = open(&server.repo(), BackendOptions { s3, ..hasty() });

@@ -105,7 +105,7 @@ pub enum ErrorKind {
     #[error("not supported")]
     Unsupported,
     /// The location, an option or a variable cannot be used.
-    #[error("unusable setting")]
+    #[error("the location or a setting cannot be used")]
     Setting,
     /// Any other error of the operating system.
     #[error("input/output error")]
