@@ -14,6 +14,9 @@ pub(super) fn directory(file_type: FileType) -> &'static str {
     }
 }
 
+/// Where the keys lie in the layout that restic once had on S3 (restic-format 1.5).
+pub(super) const LEGACY_KEYS: &str = "key";
+
 /// All directories of a new local repository, parents first.
 pub(super) fn directories() -> impl Iterator<Item = String> {
     let top = ["", "data", "index", "keys", "locks", "snapshots"].into_iter().map(str::to_owned);

@@ -73,6 +73,10 @@ impl LocalStore {
         self.blocking(move |folder| folder.list(file_type)).await
     }
 
+    pub(super) async fn has_legacy_keys(&self) -> Result<bool, Failure> {
+        self.blocking(|folder| Ok(folder.root.join(layout::LEGACY_KEYS).is_dir())).await
+    }
+
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Folder) -> Result<T, Failure> + Send + 'static,

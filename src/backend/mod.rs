@@ -159,6 +159,11 @@ impl Backend {
         self.run(Operation::List, What::Type(file_type), || self.inner.store.list(file_type)).await
     }
 
+    /// Whether keys lie where they did in the s3legacy layout, which is not read here (restic-format 1.5).
+    pub async fn has_legacy_keys(&self) -> Result<bool, BackendError> {
+        self.run(Operation::List, What::Place, || self.inner.store.has_legacy_keys()).await
+    }
+
     /// How many operations run at the same time; more wait.
     #[must_use]
     pub fn connections(&self) -> usize {

@@ -108,6 +108,13 @@ impl ObjectStore {
             .collect())
     }
 
+    pub(super) async fn has_legacy_keys(&self) -> Result<bool, Failure> {
+        let directory = format!("{}/", layout::LEGACY_KEYS);
+        let list = async |store: Operator| store.list(&directory).await;
+        let entries = self.attempt(Some(self.check_listing), list).await?;
+        Ok(entries.iter().any(|entry| layout::id_of_name(entry.name()).is_some()))
+    }
+
     /// Runs `work` on the operator with a transport of its own, whose view of a failure says more than opendal's.
     async fn attempt<T>(
         &self,

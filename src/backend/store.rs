@@ -62,6 +62,14 @@ impl Store {
         }
     }
 
+    pub(super) async fn has_legacy_keys(&self) -> Result<bool, Failure> {
+        match self {
+            Store::Memory(_) => Ok(false),
+            Store::Local(local) => local.has_legacy_keys().await,
+            Store::Object(object) => object.has_legacy_keys().await,
+        }
+    }
+
     /// Whether it has ever answered: until then, a host that cannot be reached is most likely a typing mistake.
     pub(super) fn reached(&self) -> bool {
         match self {

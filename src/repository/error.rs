@@ -234,7 +234,7 @@ impl fmt::Display for LockedBy {
         let LockedBy { id, lock, age, .. } = self;
         write!(
             out,
-            "{}by process {} on {} by {} (UID {}, GID {}), since {} ({} s ago), lock {}",
+            "{}by process {} on {} by {} (UID {}, GID {}), since {}, {} s ago, lock {}",
             if lock.exclusive { "exclusively " } else { "" },
             lock.pid,
             lock.hostname.escape_debug(),
@@ -249,8 +249,15 @@ impl fmt::Display for LockedBy {
     }
 }
 
+/// An error with all its causes, in one line.
+pub(super) fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 fn broken_keys(broken: &[BrokenKey]) -> String {
-    let texts: Vec<String> = broken.iter().map(|key| format!("; key {}: {}", key.key, key.fault)).collect();
+    let texts: Vec<String> =
+        broken.iter().map(|key| format!("; key {}: {}", key.key, with_causes(key.fault.as_ref()))).collect();
     texts.concat()
 }
 

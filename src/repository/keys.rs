@@ -9,7 +9,7 @@ use super::error::BrokenKey;
 use super::{Fault, Identity, Password, Repository, RepositoryError, clock, kdf};
 use crate::backend::Backend;
 use crate::blocking;
-use crate::format::{FileHandle, FileType, Id, KeyError, KeyFile, KeyId, MasterKey, ScryptParams};
+use crate::format::{FileHandle, FileType, FormatError, Id, KeyError, KeyFile, KeyId, MasterKey, ScryptParams};
 
 /// So many keys are tried before the search is given up, as restic does (restic-format 3.6).
 const MAX_KEYS: usize = 20;
@@ -140,32 +140,58 @@ pub(super) async fn store_key(
 }
 
 /// The first key that opens with `password`: the hinted one, then the others as listed.
+///
+/// A key may open and yet not be this repository's: the one that opens `config` is.
 pub(super) async fn search(
     backend: &Backend,
     password: &Password,
     hint: Option<&str>,
+    config: &[u8],
 ) -> Result<(KeyId, MasterKey), RepositoryError> {
     let mut ids: Vec<Id> = backend.list(FileType::Key).await?.into_iter().map(|(id, _)| id).collect();
     if let Some(hint) = hint {
         ids.sort_by_key(|id| !id.to_string().starts_with(hint));
     }
-    let location = backend.location();
-    let (mut broken, mut refused) = (Vec::new(), 0);
+    let mut failed = FailedSearch::default();
     for id in ids.iter().take(MAX_KEYS).map(|id| KeyId::from(*id)) {
         match try_key(backend, id, password).await {
-            Ok(master) => return Ok((id, master)),
-            Err(TryError::Refused) => refused += 1,
-            Err(TryError::Broken(fault)) => broken.push(BrokenKey { key: id, fault }),
+            Ok(master) => match master.open(config) {
+                Ok(_) => return Ok((id, master)),
+                Err(fault) => failed.config = Some(fault),
+            },
+            Err(TryError::Refused) => failed.refused += 1,
+            Err(TryError::Broken(fault)) => failed.broken.push(BrokenKey { key: id, fault }),
             Err(TryError::Store(error)) => return Err(error),
         }
     }
-    Err(if ids.len() > MAX_KEYS {
-        RepositoryError::TooManyKeys { limit: MAX_KEYS }
-    } else if refused == 0 && !broken.is_empty() {
-        RepositoryError::NoUsableKey { location, broken }
-    } else {
-        RepositoryError::WrongPassword { location, broken }
-    })
+    if ids.is_empty() && backend.has_legacy_keys().await? {
+        return Err(RepositoryError::LegacyLayout { location: backend.location() });
+    }
+    Err(failed.into_error(backend.location(), ids.len()))
+}
+
+/// What became of the keys that were tried.
+#[derive(Default)]
+struct FailedSearch {
+    refused: usize,
+    broken: Vec<BrokenKey>,
+    /// Why `config` did not open with a key that did.
+    config: Option<FormatError>,
+}
+
+impl FailedSearch {
+    fn into_error(self, location: String, key_count: usize) -> RepositoryError {
+        let FailedSearch { refused, broken, config } = self;
+        if let Some(fault) = config {
+            super::unpacked::damaged(FileHandle::CONFIG, fault)
+        } else if key_count > MAX_KEYS {
+            RepositoryError::TooManyKeys { limit: MAX_KEYS }
+        } else if refused == 0 && !broken.is_empty() {
+            RepositoryError::NoUsableKey { location, broken }
+        } else {
+            RepositoryError::WrongPassword { location, broken }
+        }
+    }
 }
 
 /// Why a key did not open.

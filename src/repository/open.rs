@@ -142,7 +142,7 @@ impl Repository {
             Err(source) if source.is_not_found() => return Err(RepositoryError::NoRepository { location, source }),
             Err(error) => return Err(error.into()),
         };
-        let (key_id, key) = keys::search(&backend, password, options.key_hint.as_deref()).await?;
+        let (key_id, key) = keys::search(&backend, password, options.key_hint.as_deref(), &sealed).await?;
         let config = open_config(&key, &sealed)?;
         Ok(Repository { inner: Arc::new(Inner { backend, config, key: Arc::new(key), key_id, options }) })
     }

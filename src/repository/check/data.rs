@@ -4,10 +4,11 @@ use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
 use sha2::{Digest, Sha256};
 
-use super::report::{Finding, Reporter, with_causes};
+use super::report::{Finding, Reporter};
 use crate::backend::BackendError;
 use crate::blocking;
 use crate::format::{FileHandle, FormatError, PackId, PackedBlob, open_blob, pack};
+use crate::repository::error::with_causes;
 use crate::repository::{Event, Index, Repository, Step};
 
 /// So much of a pack is read with one request: restic's default packs at once, larger ones in several.

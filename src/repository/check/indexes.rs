@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::report::{Finding, Reporter, with_causes};
+use super::report::{Finding, Reporter, fault_of};
 use crate::format::{BlobKind, FileType, Id, IndexFile, IndexId, IndexPack, PackId, PackedBlob, pack};
+use crate::repository::error::with_causes;
 use crate::repository::{Index, Repository, RepositoryError};
 
 /// A pack in the index files: who names it, and with how many different contents.
@@ -22,7 +23,7 @@ pub(super) async fn check(repo: &Repository, reporter: &mut Reporter) -> Result<
         .load_index_with(|id, file| {
             match file {
                 Ok(file) => mention(&mut packs, id, file),
-                Err(error @ RepositoryError::Damaged { .. }) => damaged.push((id, with_causes(&error))),
+                Err(error @ RepositoryError::Damaged { .. }) => damaged.push((id, fault_of(&error))),
                 Err(RepositoryError::Backend(error)) if error.is_not_found() => damaged.push((id, with_causes(&error))),
                 Err(error) => return Err(error),
             }
@@ -41,7 +42,8 @@ pub(super) async fn check(repo: &Repository, reporter: &mut Reporter) -> Result<
 }
 
 fn mention(packs: &mut BTreeMap<PackId, Mentions>, index: IndexId, file: &IndexFile) {
-    for pack in &file.packs {
+    // A pack without blobs says nothing of what is in the pack (restic-format 8.4).
+    for pack in file.packs.iter().filter(|pack| !pack.blobs.is_empty()) {
         let mentions = packs.entry(pack.id).or_default();
         if !mentions.indexes.contains(&index) {
             mentions.indexes.push(index);

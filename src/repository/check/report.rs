@@ -1,7 +1,8 @@
 //! What a check found.
 
 use crate::format::{IndexId, PackId, SnapshotId, TreeId};
-use crate::repository::{Event, Progress};
+use crate::repository::error::with_causes;
+use crate::repository::{Event, Progress, RepositoryError};
 
 /// So many findings are kept; more are counted. A hostile tree can have millions.
 const MAX_FINDINGS: usize = 10_000;
@@ -63,7 +64,7 @@ pub enum Finding {
         pack: PackId,
     },
     /// A pack's content is not what index and name promise.
-    #[error("pack {pack} contains {} errors: {}", .faults.len(), .faults.join("; "))]
+    #[error("pack {pack} is damaged: {}", .faults.join("; "))]
     PackDamaged {
         /// Which pack.
         pack: PackId,
@@ -187,12 +188,19 @@ impl Reporter {
     }
 }
 
-/// An error with all its causes, in one line.
-pub(super) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+/// What is wrong, for a finding that names the object already.
+pub(super) fn fault_of(error: &RepositoryError) -> String {
+    match error {
+        RepositoryError::Damaged { fault, .. } => with_causes(fault.as_ref()),
+        RepositoryError::TreeInvalid { fault, .. } => format!("cannot be decoded: {}", with_causes(fault.as_ref())),
+        RepositoryError::BlobUnknown { .. } => "is in no index".to_owned(),
+        RepositoryError::BlobUnreadable { tried, fault, .. } => {
+            format!("cannot be read from pack {}: {}", list(tried), with_causes(fault.as_ref()))
+        }
+        error => with_causes(error),
+    }
 }
 
-fn list(indexes: &[IndexId]) -> String {
-    indexes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+fn list(names: &[impl ToString]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

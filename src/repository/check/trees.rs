@@ -6,7 +6,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use super::CheckOptions;
-use super::report::{Finding, Reporter, with_causes};
+use super::report::{Finding, Reporter, fault_of};
 use crate::format::{BlobHandle, BlobId, BlobKind, Id, Node, NodeType, PackId, Snapshot, SnapshotId, Tree, TreeId};
 use crate::repository::{Event, Index, Repository, RepositoryError, Step};
 
@@ -39,7 +39,7 @@ async fn chosen_trees(
     let mut trees = Vec::new();
     let mut take = |id: Option<SnapshotId>, name: String, snapshot: Result<Snapshot, RepositoryError>| match snapshot {
         Ok(snapshot) => trees.push(snapshot.tree),
-        Err(error) => reporter.add(Finding::SnapshotDamaged { snapshot: name, id, fault: with_causes(&error) }),
+        Err(error) => reporter.add(Finding::SnapshotDamaged { snapshot: name, id, fault: fault_of(&error) }),
     };
     if options.snapshots.is_empty() {
         for (id, snapshot) in repo.snapshots_or_faults().await? {
@@ -87,7 +87,7 @@ impl Walk<'_> {
             self.mark_used(&BlobHandle::from(id));
             match tree {
                 Ok(tree) => self.check_tree(id, &tree, reporter),
-                Err(error) => reporter.add(Finding::TreeDamaged { tree: id, fault: with_causes(&error) }),
+                Err(error) => reporter.add(Finding::TreeDamaged { tree: id, fault: fault_of(&error) }),
             }
         }
     }

@@ -81,14 +81,15 @@ async fn a_pack_named_twice_is_a_hint_and_named_differently_an_error() {
     let repo = repository().await;
     store(&repo, b"one").await;
     let index = repo.load_index_file(files(&repo, FileType::Index).await[0].into()).await.unwrap();
-    save_index(&repo, vec![index.packs[0].clone()]).await;
+    let pack = index.packs.into_iter().find(|pack| pack.blobs.len() > 1).unwrap();
+    save_index(&repo, vec![pack.clone()]).await;
     let report = check(&repo, ReadData::All).await;
     assert!(report.is_healthy() && report.suggest_repair_index, "{report:?}");
-    let mut other = index.packs[0].clone();
+    let mut other = pack.clone();
     other.blobs.truncate(other.blobs.len() - 1);
     save_index(&repo, vec![other]).await;
     let report = check(&repo, ReadData::None).await;
-    assert_eq!((report.error_count, report.broken_packs), (1, vec![index.packs[0].id]));
+    assert_eq!((report.error_count, report.broken_packs), (1, vec![pack.id]));
 }
 
 #[tokio::test]

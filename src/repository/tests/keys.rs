@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::format::{FileHandle, Id, KeyFile, KeyId};
+use crate::format::{FileHandle, Id, KeyFile, KeyId, MasterKey};
 
 fn owner() -> KeyOwner {
     KeyOwner { username: "grace".to_owned(), hostname: "there".to_owned() }
@@ -80,4 +80,18 @@ async fn twenty_keys_are_tried_and_a_hint_finds_any_other() {
     let key_hint = Some(repo.key_id().to_string()[..12].to_owned());
     reopened(&repo, OpenOptions { key_hint, ..options() }).await;
     assert_eq!(take_calls(&repo), ["read config", "list keys", "read keys"]);
+}
+
+#[tokio::test]
+async fn a_key_of_another_repository_with_the_same_password_is_passed_over() {
+    let repo = repository().await;
+    let foreign = MasterKey::generate().unwrap();
+    for number in 0..10 {
+        let key = KeyFile::seal(&foreign, b"secret", CHEAP, Time::ZERO, &number.to_string(), "").unwrap();
+        plant(&repo, &key.encode().unwrap()).await;
+    }
+    assert_eq!(reopened(&repo, options()).await.key_id(), repo.key_id());
+    repo.delete(&FileHandle::from(repo.key_id())).await.unwrap();
+    let error = Repository::open(repo.backend().clone(), &password(), options()).await.err().unwrap();
+    assert!(matches!(error, RepositoryError::Damaged { file: FileHandle::CONFIG, .. }), "{error}");
 }

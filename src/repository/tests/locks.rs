@@ -80,7 +80,7 @@ async fn the_error_says_by_whom_since_when_and_which_lock() {
     let repo = repository().await;
     let id = plant(&repo, &lock(61, true)).await;
     let error = try_lock(&repo, LockMode::Shared).await.unwrap_err().to_string();
-    for word in ["exclusively", "process 1234 on there by eve", "(UID 1, GID 2)", "(61 s ago)", &id.short()] {
+    for word in ["exclusively", "process 1234 on there by eve", "(UID 1, GID 2)", ", 61 s ago,", &id.short()] {
         assert!(error.contains(word), "{word:?} in {error}");
     }
     assert!(!error.contains("stale"), "{error}");
