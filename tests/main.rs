@@ -14,3 +14,4 @@ mod architecture;
 mod backend;
 mod kuma;
 mod peers;
+mod replicate;

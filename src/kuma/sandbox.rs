@@ -57,13 +57,7 @@ impl Sandbox {
         match self.connection.execute(statement, []) {
             Ok(_) => Ok(()),
             Err(rusqlite::Error::MultipleStatement) => Err("it is more than one statement".to_owned()),
-            Err(error) => Err(match error.sqlite_error_code() {
-                Some(ErrorCode::AuthorizationForStatementDenied) => "it does more than insert constants".to_owned(),
-                Some(ErrorCode::OperationInterrupted) => format!("it runs longer than {} s", TIME_AT_MOST.as_secs()),
-                Some(ErrorCode::DiskFull | ErrorCode::TooBig) => "it needs more memory than a dump may".to_owned(),
-                Some(code) => format!("SQLite says {code:?}"),
-                None => "SQLite cannot run it".to_owned(),
-            }),
+            Err(error) => Err(reason(&error)),
         }
     }
 
@@ -73,6 +67,20 @@ impl Sandbox {
         let mut statement = self.connection.prepare(&format!("SELECT * FROM {} ORDER BY rowid", quoted(table)))?;
         let rows = statement.query_map([], |row| (0..columns).map(|i| Ok(Value::from(row.get_ref(i)?))).collect())?;
         rows.collect()
+    }
+}
+
+fn reason(error: &rusqlite::Error) -> String {
+    let code = match error {
+        rusqlite::Error::SqlInputError { error, .. } => Some(error.code),
+        other => other.sqlite_error_code(),
+    };
+    match code {
+        Some(ErrorCode::AuthorizationForStatementDenied) => "it does more than insert constants".to_owned(),
+        Some(ErrorCode::OperationInterrupted) => format!("it runs longer than {} s", TIME_AT_MOST.as_secs()),
+        Some(ErrorCode::DiskFull | ErrorCode::TooBig) => "it needs more memory than a dump may".to_owned(),
+        Some(ErrorCode::Unknown) | None => "it is no SQL, or not for this table".to_owned(),
+        Some(code) => format!("SQLite says {code:?}"),
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod fixtures;
 pub(crate) mod folder;
 pub(crate) mod kuma;
 pub(crate) mod manifest;
+pub(crate) mod pair;
 pub(crate) mod peers;
 pub(crate) mod proxy;
 pub(crate) mod s3;
