@@ -11,6 +11,7 @@
 mod support;
 
 mod architecture;
+mod archiver;
 mod backend;
 mod kuma;
 mod peers;

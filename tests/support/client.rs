@@ -53,6 +53,26 @@ impl Client {
         repo: &Repo,
         arguments: impl IntoIterator<Item = S>,
     ) -> Run {
+        self.start(folder, repo, Vec::new(), arguments)
+    }
+
+    /// As [`Client::run`], with something to read on standard input.
+    pub(crate) fn run_with_input<S: AsRef<OsStr>>(
+        &self,
+        repo: &Repo,
+        input: &[u8],
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Run {
+        self.start(Path::new("/"), repo, input.to_vec(), arguments)
+    }
+
+    fn start<S: AsRef<OsStr>>(
+        &self,
+        folder: &Path,
+        repo: &Repo,
+        input: Vec<u8>,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Run {
         let mut command = if self.is_limited {
             let mut shell = assert_cmd::Command::new("sh");
             shell.args(["-c", "ulimit -v 1200000; ulimit -f 2000000; exec \"$0\" \"$@\""]).arg(&self.program);
@@ -67,7 +87,7 @@ impl Client {
         }
         command.env("TMPDIR", repo.home.path()).env("RESTIC_REPOSITORY", &repo.location);
         command.env("RESTIC_PASSWORD", &repo.password).envs(repo.env.iter().map(|(k, v)| (k, v)));
-        command.current_dir(folder).timeout(PATIENCE);
+        command.current_dir(folder).timeout(PATIENCE).write_stdin(input);
         if self.is_restic {
             command.arg("--no-cache");
         }
