@@ -28,7 +28,7 @@
 //! | `opendal` `reqwest` `rustls` `hickory_resolver` `backon` | `backend` |
 //! | `rusqlite` | `kuma` |
 //! | `aes` `ctr` `poly1305` `scrypt` `zstd` | `format` |
-//! | `clap` `indicatif` `unicode_width` | `cli` |
+//! | `clap` `indicatif` `unicode_width` `zip` | `cli` |
 //!
 //! # Invariants
 //!

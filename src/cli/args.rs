@@ -10,7 +10,9 @@ use super::context::{Context, Outcome};
 use super::error::CliError;
 use super::global::GlobalArgs;
 use super::output::Output;
-use super::{apply, cat, check, demo, init, key, list, ls, plan, publish, snapshots, unlock, version};
+use super::{
+    apply, backup, cat, check, demo, dump, init, key, list, ls, plan, publish, restore, snapshots, unlock, version,
+};
 
 /// Replicates Uptime Kuma's configuration through a restic repository
 ///
@@ -70,8 +72,11 @@ pub(crate) enum Command {
     Demo(demo::DemoArgs),
     Init(init::InitArgs),
     Snapshots(snapshots::SnapshotsArgs),
+    Backup(Box<backup::BackupArgs>),
+    Restore(Box<restore::RestoreArgs>),
     Ls(ls::LsArgs),
     Cat(cat::CatArgs),
+    Dump(dump::DumpArgs),
     List(list::ListArgs),
     Check(check::CheckArgs),
     Unlock(unlock::UnlockArgs),
@@ -89,8 +94,11 @@ impl Command {
             Command::Demo(args) => demo::run(context, &args).await,
             Command::Init(args) => init::run(context, &args).await,
             Command::Snapshots(args) => snapshots::run(context, &args).await,
+            Command::Backup(args) => backup::run(context, &args).await,
+            Command::Restore(args) => restore::run(context, &args).await,
             Command::Ls(args) => ls::run(context, &args).await,
             Command::Cat(args) => cat::run(context, &args).await,
+            Command::Dump(args) => dump::run(context, &args).await,
             Command::List(args) => list::run(context, &args).await,
             Command::Check(args) => check::run(context, &args).await,
             Command::Unlock(args) => unlock::run(context, &args).await,

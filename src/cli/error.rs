@@ -14,7 +14,7 @@ use super::hint;
 use super::output::Output;
 use crate::backend::{BackendError, LocationError};
 use crate::replicate::ReplicateError;
-use crate::repository::RepositoryError;
+use crate::repository::{BackupError, RepositoryError, RestoreError};
 
 /// What ended a command before its time.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,14 @@ pub(crate) enum CliError {
         /// Its name.
         program: String,
         /// How it failed.
+        source: io::Error,
+    },
+    /// A command of the user's whose output is wanted cannot be run.
+    #[error("cannot run {program}")]
+    Command {
+        /// Its name.
+        program: String,
+        /// Why.
         source: io::Error,
     },
     /// Stdin cannot be read.
@@ -64,7 +72,13 @@ pub(crate) enum CliError {
     /// Kuma, or what lies between it and the repository.
     #[error(transparent)]
     Replicate(ReplicateError),
-    /// The same, with a hint that only the caller knows.
+    /// A backup that made no snapshot.
+    #[error(transparent)]
+    Backup(BackupError),
+    /// A restore that ended before its end.
+    #[error(transparent)]
+    Restore(RestoreError),
+    /// A repository's error, with a hint that only the caller knows.
     #[error("{error}")]
     Hinted {
         /// What failed.
@@ -105,6 +119,24 @@ impl From<ReplicateError> for CliError {
         match error {
             ReplicateError::Repository(error) => CliError::Repository(error),
             error => CliError::Replicate(error),
+        }
+    }
+}
+
+impl From<BackupError> for CliError {
+    fn from(error: BackupError) -> CliError {
+        match error {
+            BackupError::Repository(error) => CliError::Repository(error),
+            error => CliError::Backup(error),
+        }
+    }
+}
+
+impl From<RestoreError> for CliError {
+    fn from(error: RestoreError) -> CliError {
+        match error {
+            RestoreError::Repository(error) => CliError::Repository(error),
+            error => CliError::Restore(error),
         }
     }
 }
@@ -185,7 +217,6 @@ impl CliError {
             )),
             CliError::Repository(error) => hint::of_repository(error),
             CliError::Hinted { hint, .. } => Some(hint.clone()),
-            CliError::Incomplete => Some("the snapshot was saved without what could not be read".to_owned()),
             _ => None,
         }
     }

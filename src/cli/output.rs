@@ -114,6 +114,13 @@ impl Output {
         self.with_streams(|streams| streams.stdout.write_all(&line).and_then(|()| streams.stdout.flush()))
     }
 
+    /// The same, where nobody can take an error: it is told at the [end](Output::finish).
+    pub(crate) fn json_note(&self, value: &impl Serialize) {
+        if let Err(failure) = self.json(value) {
+            self.lock().failure.get_or_insert(failure);
+        }
+    }
+
     /// Tells a person what matters; silent with `--quiet` and `--json`.
     pub(crate) fn note(&self, line: &str) {
         self.tell(Verbosity::Normal, line);

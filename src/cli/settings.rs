@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::global::{CompressionMode, GlobalArgs};
 use super::output::Verbosity;
 use super::password::PasswordSource;
-use super::{textfile, units};
+use super::textfile;
 use crate::backend::Environment;
 
 /// What the global options and the environment say, checked for itself but not yet used.
@@ -218,11 +218,6 @@ fn progress_interval(environment: &Environment) -> Result<Option<Duration>, CliE
 /// Reads a size that an option of the store names.
 pub(crate) fn option_number(key: &str, value: &str) -> Result<usize, CliError> {
     value.parse().map_err(|_| CliError::usage(format!("-o {key}={value}: a whole number is expected")))
-}
-
-/// Reads a duration that an option of the store names.
-pub(crate) fn option_duration(key: &str, value: &str) -> Result<Duration, CliError> {
-    units::parse_duration(value).map_err(|fault| CliError::usage(format!("-o {key}: {fault}")))
 }
 
 #[cfg(test)]

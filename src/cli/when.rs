@@ -48,6 +48,14 @@ impl Zone {
         time.timestamp().to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
+    /// The time in this zone by its parts: year, month, day, hour, minute, second.
+    pub(crate) fn civil(&self, time: &Time) -> [i16; 6] {
+        let time = time.timestamp().to_zoned(self.zone.clone());
+        let parts = [time.month(), time.day(), time.hour(), time.minute(), time.second()].map(i16::from);
+        let [month, day, hour, minute, second] = parts;
+        [time.year(), month, day, hour, minute, second]
+    }
+
     /// The time in the offset it was written with, as restic's messages have it: with that offset and its name.
     pub(crate) fn format_long(&self, time: &Time) -> String {
         let rfc3339 = time.to_string();

@@ -24,6 +24,12 @@ pub enum BackupError {
         /// The system's words.
         source: io::Error,
     },
+    /// The stream that is the backup's only source ended with an error.
+    #[error("the input cannot be read: {reason}")]
+    Input {
+        /// Why, in words.
+        reason: String,
+    },
     /// Two of the paths would have the same place in the snapshot, or one has none.
     #[error("{} has no place of its own in the snapshot", .path.display())]
     Place {

@@ -10,7 +10,7 @@ use super::metadata::{self, Attributes};
 use super::run::Run;
 use super::targets::to_path;
 use super::task::Task;
-use super::{BackupEvent, ItemStats};
+use super::{BackupError, BackupEvent, ItemStats};
 use crate::blocking;
 use crate::format::{BlobId, BlobKind, Chunker, Node, NodeType};
 use crate::repository::RepositoryError;
@@ -149,6 +149,11 @@ impl Run {
         let start = Instant::now();
         self.tell(BackupEvent::FileStarted { item: to_path(job.item.clone()) });
         let (read, stats) = self.save_chunks(node, input).await;
+        if let Err(FileError::Read(reason)) = &read {
+            // There is nothing else to save, and half a stream is no backup of it.
+            self.stop(BackupError::Input { reason: reason.clone() });
+            return None;
+        }
         let read = read.and_then(|node| match node.size {
             // A command that failed leaves an empty stream: that is no backup of its output.
             0 => Err(FileError::Read("no data read".to_owned())),
