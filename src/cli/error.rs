@@ -71,7 +71,7 @@ pub(crate) enum CliError {
     Repository(#[from] RepositoryError),
     /// Kuma, or what lies between it and the repository.
     #[error(transparent)]
-    Replicate(ReplicateError),
+    Replicate(Box<ReplicateError>),
     /// A backup that made no snapshot.
     #[error(transparent)]
     Backup(BackupError),
@@ -118,7 +118,7 @@ impl From<ReplicateError> for CliError {
     fn from(error: ReplicateError) -> CliError {
         match error {
             ReplicateError::Repository(error) => CliError::Repository(error),
-            error => CliError::Replicate(error),
+            error => CliError::Replicate(Box::new(error)),
         }
     }
 }

@@ -12,7 +12,7 @@ pub(crate) fn listen(interrupter: Interrupter, output: Output) -> Result<(), Cli
     let catch = |kind| signal(kind).map_err(|source| CliError::Start { source });
     let (mut interrupt, mut terminate) = (catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?);
     // Once caught, it stays so until the process ends.
-    catch(SignalKind::hangup())?;
+    drop(catch(SignalKind::hangup())?);
     tokio::spawn(async move {
         let name = next(&mut interrupt, &mut terminate).await;
         output.error(&format!("{name} received, cleaning up (a second one ends this at once)"));

@@ -293,7 +293,7 @@ mod tests {
         // Not read by the other implementation: it takes a line break in a value for the record's end.
         let bytes = header(b"a", &node, 0);
         let records = bytes.get(BLOCK_BYTES..).unwrap();
-        let expected = b"23 SCHILY.xattr.user.x=\0=\n61 SCHILY.acl.access=user::rw-\nuser:1000:r--\nother::---\n\n";
+        let expected = b"26 SCHILY.xattr.user.x=\0=\n57 SCHILY.acl.access=user::rw-\nuser:1000:r--\nother::---\n\n";
         assert!(records.starts_with(expected), "{}", String::from_utf8_lossy(records));
         assert_eq!(acl_text(b"\x03\0\0\0"), None);
     }
