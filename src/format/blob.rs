@@ -68,7 +68,8 @@ pub struct SealedBlob {
     pub uncompressed_length: Option<NonZeroU32>,
 }
 
-/// Compresses (where version, kind and content ask for it) and seals a blob, then opens it again and compares.
+/// Compresses (where version, kind and content ask for it) and seals a blob, then opens it again: what comes out must
+/// have the blob's id, or nothing is returned.
 ///
 /// In version 2 trees are always compressed, and data unless compression is off, even if that makes it longer; an
 /// empty blob never is, since a length of zero says "not compressed" (restic-format 5.5).
@@ -76,22 +77,19 @@ pub fn seal_blob(
     key: &MasterKey,
     version: Version,
     compression: Compression,
-    kind: BlobKind,
+    blob: BlobHandle,
     plaintext: &[u8],
 ) -> Result<SealedBlob, FormatError> {
     let length = u32::try_from(plaintext.len());
     let length = length.map_err(|_| FormatError::TooLarge { what: "blob", length_bytes: plaintext.len() })?;
-    let is_compressed = version == Version::V2 && (kind == BlobKind::Tree || compression != Compression::Off);
+    let is_compressed = version == Version::V2 && (blob.kind == BlobKind::Tree || compression != Compression::Off);
     let uncompressed_length = NonZeroU32::new(length).filter(|_| is_compressed);
     let bytes = match uncompressed_length {
         Some(_) => key.seal_unchecked(&compress(compression, plaintext)?)?,
         None => key.seal_unchecked(plaintext)?,
     };
-    match open_and_expand(key, &bytes, uncompressed_length) {
-        Ok(opened) if opened == plaintext => {
-            let blob = BlobHandle { kind, id: BlobId::of(plaintext) };
-            Ok(SealedBlob { blob, bytes, uncompressed_length })
-        }
+    match open(key, blob.id, uncompressed_length, &bytes) {
+        Ok(_) => Ok(SealedBlob { blob, bytes, uncompressed_length }),
         _ => Err(FormatError::SealedDiffers),
     }
 }
@@ -101,24 +99,23 @@ pub fn seal_blob(
 /// A wrong uncompressed length alone is no loss, the id decides: it expands to what is stated, or to the longest
 /// chunk if that is more. But what expands to more than 64 MiB and 256 times its stored size is refused.
 pub fn open_blob(key: &MasterKey, packed: &PackedBlob, sealed: &[u8]) -> Result<Vec<u8>, FormatError> {
-    let plaintext = open_and_expand(key, sealed, packed.uncompressed_length)?;
-    let found = BlobId::of(&plaintext);
-    if found != packed.blob.id {
-        return Err(FormatError::WrongContent { wanted: packed.blob.id, found });
-    }
-    Ok(plaintext)
+    open(key, packed.blob.id, packed.uncompressed_length, sealed)
 }
 
-fn open_and_expand(
+fn open(
     key: &MasterKey,
-    sealed: &[u8],
+    wanted: BlobId,
     uncompressed_length: Option<NonZeroU32>,
+    sealed: &[u8],
 ) -> Result<Vec<u8>, FormatError> {
-    let opened = key.open(sealed)?;
-    let Some(stated_bytes) = uncompressed_length else { return Ok(opened) };
-    // A usize has at least 32 bits wherever this runs; the bound on expansion holds anyway.
-    let stated_bytes = usize::try_from(stated_bytes.get()).unwrap_or(usize::MAX);
-    expand(&opened, stated_bytes, stated_bytes.max(MAX_CHUNK_BYTES))
+    let mut plaintext = key.open(sealed)?;
+    if let Some(stated_bytes) = uncompressed_length {
+        // A usize has at least 32 bits wherever this runs; the bound on expansion holds anyway.
+        let stated_bytes = usize::try_from(stated_bytes.get()).unwrap_or(usize::MAX);
+        plaintext = expand(&plaintext, stated_bytes, stated_bytes.max(MAX_CHUNK_BYTES))?;
+    }
+    let found = BlobId::of(&plaintext);
+    if found == wanted { Ok(plaintext) } else { Err(FormatError::WrongContent { wanted, found }) }
 }
 
 impl BlobHandle {
@@ -181,7 +178,8 @@ mod tests {
 
     fn seal(version: Version, compression: Compression, kind: BlobKind, plaintext: &[u8]) -> (MasterKey, SealedBlob) {
         let key = MasterKey::generate().unwrap();
-        let sealed = seal_blob(&key, version, compression, kind, plaintext).unwrap();
+        let blob = BlobHandle { kind, id: BlobId::of(plaintext) };
+        let sealed = seal_blob(&key, version, compression, blob, plaintext).unwrap();
         (key, sealed)
     }
 
@@ -221,6 +219,14 @@ mod tests {
         assert_eq!(is_compressed(Version::V2, Compression::Auto, BlobKind::Tree, b""), None);
         // Even where it makes the blob longer.
         assert_eq!(is_compressed(Version::V2, Compression::Auto, BlobKind::Data, b"x"), Some(1));
+    }
+
+    #[test]
+    fn nothing_is_sealed_under_an_id_that_is_not_its_own() {
+        let key = MasterKey::generate().unwrap();
+        let blob = BlobHandle::data(BlobId::of(b"something else"));
+        let sealed = seal_blob(&key, Version::V2, Compression::Auto, blob, TEXT);
+        assert!(matches!(sealed, Err(FormatError::SealedDiffers)));
     }
 
     #[test]

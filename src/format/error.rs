@@ -74,8 +74,11 @@ pub enum FormatError {
         reason: &'static str,
     },
     /// Zstandard refused to compress.
-    #[error("the content cannot be compressed")]
-    Compress(#[source] std::io::Error),
+    #[error("the content cannot be compressed: {reason}")]
+    Compress {
+        /// In zstd's words.
+        reason: &'static str,
+    },
     /// More comes out of compressed content than it is said, or allowed, to be.
     #[error("the compressed content expands to more than {limit_bytes} bytes")]
     TooLong {

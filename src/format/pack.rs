@@ -230,7 +230,8 @@ mod tests {
     use crate::format::{Compression, Version, open_blob, seal_blob};
 
     fn blob(key: &MasterKey, kind: BlobKind, plaintext: &[u8]) -> SealedBlob {
-        seal_blob(key, Version::V2, Compression::Auto, kind, plaintext).unwrap()
+        let blob = BlobHandle { kind, id: BlobId::of(plaintext) };
+        seal_blob(key, Version::V2, Compression::Auto, blob, plaintext).unwrap()
     }
 
     fn builder(key: &MasterKey) -> PackBuilder {

@@ -287,8 +287,9 @@ proptest! {
     fn a_blob_opens_to_what_was_sealed(plaintext: Vec<u8>, v2: bool, tree: bool) {
         let version = if v2 { Version::V2 } else { Version::V1 };
         let kind = if tree { BlobKind::Tree } else { BlobKind::Data };
+        let blob = BlobHandle { kind, id: BlobId::of(&plaintext) };
         let key = fixed_key();
-        let sealed = seal_blob(&key, version, Compression::Auto, kind, &plaintext).unwrap();
+        let sealed = seal_blob(&key, version, Compression::Auto, blob, &plaintext).unwrap();
         let mut builder = PackBuilder::new();
         let packed = builder.add(sealed.clone()).unwrap();
         prop_assert_eq!(open_blob(&key, &packed, &sealed.bytes).unwrap(), plaintext);

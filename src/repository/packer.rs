@@ -143,7 +143,7 @@ impl BlobSaver {
             return Ok(SavedBlob { id: blob.id, is_new: false, stored_bytes: 0 });
         }
         let repo = &self.shared.repo;
-        let sealed = seal_blob(repo.master_key(), repo.version(), repo.options().compression, kind, plaintext)
+        let sealed = seal_blob(repo.master_key(), repo.version(), repo.options().compression, blob, plaintext)
             .map_err(unsealable(&blob.to_string()))?;
         let stored_bytes = sealed.bytes.len() as u64;
         let full = {
