@@ -19,6 +19,11 @@ const CUT_MASK: u64 = (1 << 20) - 1;
 /// How far a fingerprint is shifted down to see its top eight bits.
 const TOP_SHIFT: u32 = Polynomial::DEGREE - 8;
 
+/// A quarter of the bytes that are looked at side by side.
+const LANE_BYTES: usize = 2048;
+/// The bytes that are looked at side by side; so many may be looked at in vain, once in a chunk.
+const BLOCK_BYTES: usize = 4 * LANE_BYTES;
+
 /// Finds the ends of chunks in a stream that is pushed through it.
 ///
 /// A clone shares the tables: make one for a repository and clone it for every file.
@@ -27,7 +32,7 @@ pub struct Chunker {
     tables: Arc<Tables>,
     /// Bytes of the current chunk seen so far.
     seen_bytes: usize,
-    /// The last bytes seen, the oldest at `seen_bytes % 64`.
+    /// The last bytes that went into the fingerprint, the newest at the end; zeros before the first.
     window: [u8; WINDOW_BYTES],
     fingerprint: u64,
 }
@@ -56,18 +61,14 @@ impl Chunker {
     pub fn next_cut(&mut self, bytes: &[u8]) -> Option<usize> {
         let skipped = (MIN_CHUNK_BYTES - WINDOW_BYTES).saturating_sub(self.seen_bytes).min(bytes.len());
         self.seen_bytes += skipped;
-        for (index, &byte) in bytes.iter().enumerate().skip(skipped) {
-            let slot = &mut self.window[self.seen_bytes % WINDOW_BYTES];
-            self.fingerprint = self.tables.slide(self.fingerprint, *slot, byte);
-            *slot = byte;
-            self.seen_bytes += 1;
-            let may_cut = self.seen_bytes >= MIN_CHUNK_BYTES && self.fingerprint & CUT_MASK == 0;
-            if may_cut || self.seen_bytes >= MAX_CHUNK_BYTES {
-                self.reset();
-                return Some(index + 1);
-            }
+        let room = MAX_CHUNK_BYTES - self.seen_bytes;
+        let length = room.min(bytes.len() - skipped);
+        let fresh = bytes.get(skipped..skipped + length).unwrap_or_default();
+        let cut = self.scan(fresh).or((length == room).then_some(length));
+        if cut.is_some() {
+            self.reset();
         }
-        None
+        cut.map(|cut| skipped + cut)
     }
 
     /// Forgets the current chunk: the next byte begins a new one.
@@ -75,6 +76,77 @@ impl Chunker {
         self.seen_bytes = 0;
         self.window = [0; WINDOW_BYTES];
         self.fingerprint = 0;
+    }
+
+    /// Takes bytes into the fingerprint, up to the first cut.
+    fn scan(&mut self, bytes: &[u8]) -> Option<usize> {
+        // What leaves the window stands in `window` at first, and then in `bytes` itself.
+        let (head, rest) = bytes.split_at(bytes.len().min(WINDOW_BYTES));
+        let window = self.window;
+        if let Some(cut) = self.roll(&window, head) {
+            return Some(cut);
+        }
+        // From here on the chunk is long enough to be cut anywhere.
+        let mut done = 0;
+        while let Some(block) = bytes.get(done..).and_then(<[u8]>::first_chunk) {
+            match self.roll_block(block) {
+                Some(cut) => return Some(WINDOW_BYTES + done + cut),
+                None => done += BLOCK_BYTES,
+            }
+        }
+        let olds = bytes.get(done..).unwrap_or_default();
+        if let Some(cut) = self.roll(olds, rest.get(done..).unwrap_or_default()) {
+            return Some(WINDOW_BYTES + done + cut);
+        }
+        self.window.copy_within(head.len().., 0);
+        let newest = bytes.len().saturating_sub(WINDOW_BYTES);
+        let newest = bytes.get(newest..).unwrap_or_default();
+        let kept = WINDOW_BYTES - newest.len();
+        self.window.iter_mut().skip(kept).zip(newest).for_each(|(slot, &byte)| *slot = byte);
+        None
+    }
+
+    /// Takes bytes in one by one while others leave the window, up to the first cut.
+    fn roll(&mut self, olds: &[u8], news: &[u8]) -> Option<usize> {
+        let mut fingerprint = self.fingerprint;
+        for (index, (&old, &new)) in olds.iter().zip(news).enumerate() {
+            fingerprint = self.tables.slide(fingerprint, old, new);
+            if fingerprint & CUT_MASK == 0 && self.seen_bytes + index + 1 >= MIN_CHUNK_BYTES {
+                return Some(index + 1);
+            }
+        }
+        self.fingerprint = fingerprint;
+        self.seen_bytes += news.len();
+        None
+    }
+
+    /// As [`roll`](Self::roll), for a window and the bytes of a block after it.
+    ///
+    /// The block's quarters are taken in side by side: each byte waits for two look-ups that depend on the byte
+    /// before, and a processor can wait for four such chains at once.
+    #[expect(clippy::needless_range_loop, reason = "the lanes go side by side, byte by byte")]
+    fn roll_block(&mut self, bytes: &[u8; WINDOW_BYTES + BLOCK_BYTES]) -> Option<usize> {
+        let lane = |number: usize| bytes.get(number * LANE_BYTES..).and_then(<[u8]>::first_chunk);
+        let lanes: [&[u8; WINDOW_BYTES + LANE_BYTES]; 4] = [lane(0)?, lane(1)?, lane(2)?, lane(3)?];
+        let mut fingerprints = [self.fingerprint, 0, 0, 0];
+        for index in 0..WINDOW_BYTES {
+            for number in 1..4 {
+                fingerprints[number] = self.tables.slide(fingerprints[number], 0, lanes[number][index]);
+            }
+        }
+        let mut cuts = [None; 4];
+        for index in 0..LANE_BYTES {
+            for number in 0..4 {
+                let (old, new) = (lanes[number][index], lanes[number][WINDOW_BYTES + index]);
+                fingerprints[number] = self.tables.slide(fingerprints[number], old, new);
+                if fingerprints[number] & CUT_MASK == 0 && cuts[number].is_none() {
+                    cuts[number] = Some(number * LANE_BYTES + index + 1);
+                }
+            }
+        }
+        self.fingerprint = fingerprints[3];
+        self.seen_bytes += BLOCK_BYTES;
+        cuts.into_iter().flatten().next()
     }
 }
 
