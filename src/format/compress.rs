@@ -39,7 +39,7 @@ pub(super) fn compress(compression: Compression, bytes: &[u8]) -> Result<Vec<u8>
 /// an error, with little memory touched.
 ///
 /// Memory is taken for `likely_bytes` first, and for the limit only if that is not enough.
-pub(super) fn expand(bytes: &[u8], likely_bytes: usize, limit_bytes: usize) -> Result<Vec<u8>, FormatError> {
+pub fn expand(bytes: &[u8], likely_bytes: usize, limit_bytes: usize) -> Result<Vec<u8>, FormatError> {
     let limit_bytes = limit_bytes.min(EXPANSION_FLOOR_BYTES.max(bytes.len().saturating_mul(EXPANSION_FACTOR)));
     let likely_bytes = likely_bytes.min(limit_bytes);
     match expand_into(bytes, likely_bytes) {

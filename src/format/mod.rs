@@ -30,6 +30,7 @@ pub use blob::{
     BlobHandle, BlobKind, Compression, PackedBlob, ParseCompressionError, SealedBlob, open_blob, seal_blob,
 };
 pub use chunker::{Chunker, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES};
+pub use compress::expand;
 pub use config::{Config, Version};
 pub use crypto::{MasterKey, SEAL_OVERHEAD_BYTES};
 pub use error::FormatError;

@@ -1,5 +1,6 @@
 //! What can go wrong between Kuma and the repository.
 
+use crate::backend::LocationError;
 use crate::format::SnapshotId;
 use crate::kuma::{KumaError, SelectionError};
 use crate::repository::{BackupError, RepositoryError, RestoreError};
@@ -41,6 +42,21 @@ pub enum ReplicateError {
         #[source]
         source: RestoreError,
     },
+    /// The folder of a demonstration has something in it.
+    #[error("{path} is not empty: name a folder that is not there yet")]
+    NotEmpty {
+        /// The folder.
+        path: String,
+    },
+    /// The demonstration did not show what it claims.
+    #[error("the demonstration failed: {reason}")]
+    Demo {
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A place that no repository can be at.
+    #[error(transparent)]
+    Location(#[from] LocationError),
     /// A folder cannot be made or written.
     #[error("cannot write {path}")]
     Write {
