@@ -16,3 +16,4 @@ mod backend;
 mod kuma;
 mod peers;
 mod replicate;
+mod restorer;

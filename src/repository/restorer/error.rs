@@ -78,7 +78,7 @@ pub(super) enum ItemError {
     Repository(#[from] RepositoryError),
     #[error("a folder without a tree")]
     NoSubtree,
-    #[error("an entry of type {0:?} cannot be restored")]
+    #[error("an entry of type {:?} cannot be restored", .0.as_str())]
     Type(NodeType),
     #[error("blob {blob} has {found_bytes} bytes, but the index says {stated_bytes}")]
     Length { blob: BlobId, found_bytes: usize, stated_bytes: u32 },

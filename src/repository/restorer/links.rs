@@ -22,6 +22,8 @@ struct Leader {
     content: Id,
     location: PathBuf,
     restored_as: Option<Identity>,
+    /// It stays as it is in the target, whatever it holds.
+    is_kept: bool,
 }
 
 /// How a file stands to others.
@@ -47,7 +49,8 @@ impl HardLinks {
             Some(leader) if leader.content == content => Claim::Follows(key),
             Some(_) => Claim::Single,
             None => {
-                self.leaders.insert(key, Leader { content, location: location.to_owned(), restored_as: None });
+                self.leaders
+                    .insert(key, Leader { content, location: location.to_owned(), restored_as: None, is_kept: false });
                 Claim::Leads(key)
             }
         }
@@ -62,7 +65,21 @@ impl HardLinks {
         }
     }
 
-    /// The file of this claim is not touched: the next with this key leads.
+    /// The file of this claim stays as it is in the target: none of its other names may become a link to it.
+    pub(super) fn keep(&mut self, claim: Claim) {
+        if let Claim::Leads(key) = claim
+            && let Some(leader) = self.leaders.get_mut(&key)
+        {
+            leader.is_kept = true;
+        }
+    }
+
+    /// Whether the first name stays as it is.
+    pub(super) fn is_kept(&self, key: LinkKey) -> bool {
+        self.leaders.get(&key).is_some_and(|leader| leader.is_kept)
+    }
+
+    /// The file of this claim will not be there: the next with this key leads.
     pub(super) fn give_up(&mut self, claim: Claim) {
         if let Claim::Leads(key) = claim {
             self.leaders.remove(&key);

@@ -75,7 +75,7 @@ impl<'a> Object<'a> {
         };
         attempt("owner", self.set_owner(node.uid, node.gid));
         for attribute in node.extended_attributes.iter().filter(|attribute| wanted(&attribute.name)) {
-            let what = || format!("extended attribute {}", String::from_utf8_lossy(&attribute.name).escape_debug());
+            let what = || format!("extended attribute {:?}", String::from_utf8_lossy(&attribute.name));
             let result = self.set_attribute(&attribute.name, &attribute.value);
             if result.is_err() {
                 attempt(&what(), supported(result));

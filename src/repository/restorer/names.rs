@@ -5,17 +5,17 @@ use std::collections::HashSet;
 use crate::format::Node;
 
 /// Why a node is left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum UnfitName {
     /// Nothing at all.
     #[error("an entry has no name")]
     Empty,
     /// `.` or `..`.
-    #[error("an entry is named like a folder on the way to it")]
+    #[error("an entry is named like the folder itself, or like the one above")]
     Dots,
     /// A slash or a zero byte.
-    #[error("the name has a character that no name can have")]
-    Character,
+    #[error("{0:?} has a character that no name can have")]
+    Character(String),
     /// A name that an entry before it has.
     #[error("the folder has this name more than once; only the first is restored")]
     Repeated,
@@ -43,7 +43,9 @@ fn fault(name: &[u8]) -> Option<UnfitName> {
     match name {
         b"" => Some(UnfitName::Empty),
         b"." | b".." => Some(UnfitName::Dots),
-        name if name.contains(&b'/') || name.contains(&0) => Some(UnfitName::Character),
+        name if name.contains(&b'/') || name.contains(&0) => {
+            Some(UnfitName::Character(String::from_utf8_lossy(name).into_owned()))
+        }
         _ => None,
     }
 }

@@ -123,15 +123,23 @@ impl Site {
         pieces: Vec<Piece>,
         location: &Path,
     ) -> Result<(), ItemError> {
-        let claim = self.links.claim(&node, &pieces, location);
+        let mut claim = self.links.claim(&node, &pieces, location);
         if let Claim::Follows(leader) = claim {
-            self.reporter.found(0);
-            self.finish.push(Finish::Link { folder, node: Box::new(node), leader });
-            return Ok(());
+            let there = if self.links.is_kept(leader) { Some(self.existing(folder, &node.name)?) } else { None };
+            if there.is_none_or(|there| self.keeps(&node, there.as_ref())) {
+                self.reporter.found(0);
+                self.finish.push(Finish::Link { folder, node: Box::new(node), leader });
+                return Ok(());
+            }
+            // The first name holds nobody knows what: this one gets the content.
+            self.links.give_up(Claim::Leads(leader));
+            claim = self.links.claim(&node, &pieces, location);
         }
         let result = self.plan_file(folder, node, pieces, location, claim);
-        if !matches!(result, Ok(true)) {
-            self.links.give_up(claim);
+        match result {
+            Ok(true) => {}
+            Ok(false) => self.links.keep(claim),
+            Err(_) => self.links.give_up(claim),
         }
         result.map(drop)
     }
