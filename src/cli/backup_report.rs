@@ -159,7 +159,10 @@ impl BackupReport {
             BackupEvent::ItemDone { item, is_dir, change, stats, duration } => {
                 let mut state = self.state();
                 state.begun = true;
-                state.files += u64::from(!is_dir);
+                if !is_dir {
+                    state.files += 1;
+                    state.current.remove(&item);
+                }
                 drop(state);
                 self.item_done(&item, is_dir, change, stats, duration);
             }

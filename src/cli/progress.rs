@@ -101,7 +101,10 @@ async fn tell(output: Output, status: Arc<dyn Status>, bar: Option<ProgressBar>,
 
 /// Lines as they fit a terminal, harmless.
 fn shown(lines: &[String]) -> String {
-    let width = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col)).max(20);
+    let width = match rustix::termios::tcgetwinsize(std::io::stderr()) {
+        Ok(size) if size.ws_col > 2 => usize::from(size.ws_col),
+        _ => 80,
+    };
     let fit = |line: &String| text::one_line(line).chars().take(width - 2).collect::<String>();
     lines.iter().map(fit).collect::<Vec<_>>().join("\n")
 }

@@ -104,9 +104,11 @@ fn print(context: &Context, dry_run: bool, report: &PublishReport) -> Result<(),
 }
 
 fn conclusion(dry_run: bool, report: &PublishReport) -> String {
-    let what = match report.parent {
-        Some(_) => counted(report.changes.lines().len(), "change"),
-        None => counted(report.rows, "row"),
+    let what = match (report.parent, report.changes.lines().len()) {
+        (None, _) => counted(report.rows, "row"),
+        // The rows are the same, but others take part (--tables, --settings), or none can be compared.
+        (Some(_), 0) => format!("all {} anew", counted(report.rows, "row")),
+        (Some(_), changes) => counted(changes, "change"),
     };
     match (&report.snapshot, &report.parent) {
         (Some(snapshot), _) => {
