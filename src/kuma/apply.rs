@@ -116,3 +116,6 @@ impl Database {
         Ok(done)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,7 +85,7 @@ impl Database {
     fn open_unlocked(path: &Path) -> Result<Database, KumaError> {
         if log_exists(path) {
             // Without its log the file lacks the newest rows, or is not even whole.
-            return Err(KumaError::ReadOnly { path: path.to_owned() });
+            return Err(KumaError::LogUnreadable { path: path.to_owned() });
         }
         let unlocked = Some(Stamp::of(path)?);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
@@ -99,7 +99,7 @@ impl Database {
     pub(super) fn check_unchanged(&self) -> Result<(), KumaError> {
         match &self.unlocked {
             Some(stamp) if *stamp != Stamp::of(&self.path)? => {
-                Err(KumaError::Busy { path: self.path.clone(), waited_ms: 0 })
+                Err(KumaError::ChangedMeanwhile { path: self.path.clone() })
             }
             _ => Ok(()),
         }
@@ -186,6 +186,3 @@ fn immutable_uri(path: &Path) -> String {
 }
 
 const PATH: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-');
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,6 @@
 //! What differs between two configurations: rows by key, link rows by content, settings by key.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::Value;
@@ -10,14 +11,29 @@ use super::show::Names;
 
 /// What must change in `old` to become `new`.
 ///
-/// Compared are the tables that both have, in the columns that both have. Its users: the log of a publish, a plan, an
+/// Compared are the tables that both have, in the columns that both have, and the settings that take part in both. Its users: the log of a publish, a plan, an
 /// apply, and the check after an apply.
 #[must_use]
 pub fn diff(old: &Dump, new: &Dump) -> Changes {
     let names = Names { old, new };
     let both = new.tables.iter().filter_map(|table| Some((old.table(table.spec.name)?, table)));
-    let tables = both.map(|(old, new)| diff_table(old, new, &names)).filter(|changes| !changes.rows.is_empty());
+    let tables = both.map(|(was, is)| {
+        let (was, is) = (table_of_shared_settings(was, old, new), table_of_shared_settings(is, old, new));
+        diff_table(&was, &is, &names)
+    });
+    let tables = tables.filter(|changes| !changes.rows.is_empty());
     Changes { tables: tables.collect(), files: Vec::new() }
+}
+
+/// Of table `setting` the keys that take part in both dumps; a key that one does not speak of is not missing there.
+fn table_of_shared_settings<'a>(table: &'a Table, old: &Dump, new: &Dump) -> Cow<'a, Table> {
+    let (Identity::SettingKey, Some(key)) = (table.spec.identity, table.column("key")) else {
+        return Cow::Borrowed(table);
+    };
+    let mut table = table.clone();
+    let shared = |key: &str| old.settings.contains(key) && new.settings.contains(key);
+    table.rows.retain(|row| row.get(key).and_then(Value::as_text).is_some_and(shared));
+    Cow::Owned(table)
 }
 
 fn diff_table(old: &Table, new: &Table, names: &Names<'_>) -> TableChanges {

@@ -58,6 +58,13 @@ pub enum KumaError {
         /// The file.
         path: PathBuf,
     },
+    /// The file cannot be read from where it is.
+    #[error("{} has a log beside it that cannot be read from a read-only directory: make the directory writable",
+        path.display())]
+    LogUnreadable {
+        /// The file.
+        path: PathBuf,
+    },
     /// No space is left.
     #[error("no space is left to write {}: nothing was changed", path.display())]
     Full {
@@ -71,6 +78,13 @@ pub enum KumaError {
         path: PathBuf,
         /// How long it was tried.
         waited_ms: u64,
+    },
+    /// A file that had to be read without locks was written meanwhile.
+    #[error("{} changed while it was read from a read-only directory: make the directory writable, or try again",
+        path.display())]
+    ChangedMeanwhile {
+        /// The file.
+        path: PathBuf,
     },
     /// Someone has the database open.
     #[error("{} is in use{}: stop Kuma first, or apply with --while-running and restart Kuma afterwards",

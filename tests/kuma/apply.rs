@@ -309,6 +309,17 @@ fn a_narrow_selection_touches_nothing_else() {
 }
 
 #[test]
+fn a_setting_that_the_primary_leaves_out_stays() {
+    let (primary, replica) = (Kuma::new("kuma-v2"), Kuma::new("kuma-v2-state2"));
+    let narrow = Selection::parse(None, Some("-checkUpdate,-keepDataPeriodDays")).unwrap();
+    let (facts, dump) = Database::open(&primary.database()).unwrap().dump(&narrow).unwrap();
+    let wanted = decode(&encode(&facts, &dump, Vec::new(), None)).unwrap();
+    apply(&data(&replica), &wanted, &ApplyRules::default()).unwrap();
+    assert_eq!(replica.ask("SELECT value FROM setting WHERE key = 'checkUpdate'"), "\"false\"");
+    assert_eq!(replica.ask("SELECT value FROM setting WHERE key = 'keepDataPeriodDays'"), "\"30\"");
+}
+
+#[test]
 fn orphans_that_another_tool_left_are_cleaned_up() {
     let (primary, replica) = (Kuma::new("kuma-v2-state2"), Kuma::new("kuma-v2"));
     replica.run("INSERT INTO heartbeat (monitor_id, status, time) VALUES (4711, 1, 'x'), (4711, 1, 'y'), (-3, 0, 'z')");
