@@ -166,3 +166,59 @@ impl<'a> Folder<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Backend;
+    use crate::format::ScryptParams;
+    use crate::repository::{InitOptions, Password};
+
+    fn files(files: &[(&str, &[u8])]) -> Arc<[MemoryFile]> {
+        files.iter().map(|(path, bytes)| MemoryFile { path: path.into(), bytes: bytes.to_vec() }).collect()
+    }
+
+    async fn repository() -> Repository {
+        let scrypt = Some(ScryptParams { n: 1024, r: 1, p: 1 });
+        let options = InitOptions { scrypt, ..InitOptions::default() };
+        Repository::init(Backend::memory(), &Password::new("geheim"), options).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn equal_files_give_equal_trees_and_are_stored_once() {
+        let repo = repository().await;
+        let some = files(&[("backup/current/a", b"1"), ("backup/current/b", b""), ("backup/x", b"1")]);
+        let reversed = some.iter().rev().cloned().collect::<Arc<[_]>>();
+        let tree = repo.tree_of_files(Arc::clone(&some)).await.unwrap();
+        assert_eq!(repo.tree_of_files(Arc::clone(&reversed)).await.unwrap(), tree);
+
+        let index = Arc::new(repo.load_index().await.unwrap());
+        let made = repo.archive_files(index, some).await.unwrap();
+        assert_eq!((made.tree, made.files, made.dirs, made.bytes), (tree, 3, 2, 2));
+        assert_eq!((made.stats.data_blobs, made.stats.data_bytes, made.stats.tree_blobs), (1, 1, 3));
+
+        let index = Arc::new(repo.load_index().await.unwrap());
+        let calls = repo.backend().calls().len();
+        let again = repo.archive_files(index, reversed).await.unwrap();
+        assert_eq!((again.tree, again.stats), (tree, ItemStats::default()));
+        assert_eq!(repo.backend().calls().len(), calls);
+    }
+
+    #[tokio::test]
+    async fn a_changed_byte_gives_another_tree() {
+        let repo = repository().await;
+        let tree_of = async |content: &[u8]| repo.tree_of_files(files(&[("a", content)])).await.unwrap();
+        assert_ne!(tree_of(b"1").await, tree_of(b"2").await);
+        assert_eq!(tree_of(b"1").await, tree_of(b"1").await);
+    }
+
+    #[tokio::test]
+    async fn paths_that_have_no_place_are_refused() {
+        let repo = repository().await;
+        for paths in [&[""][..], &["/a"], &["../a"], &["a/../b"], &["a\0"], &["a", "a"], &["a", "a/b"], &["a/b", "a"]] {
+            let files = files(&paths.iter().map(|path| (*path, &b""[..])).collect::<Vec<_>>());
+            let error = repo.tree_of_files(files).await.unwrap_err();
+            assert!(matches!(error, BackupError::Place { .. }), "{paths:?}: {error}");
+        }
+    }
+}

@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(tree(&["foo", "../foo", "/foo"]), ["/foo = foo!", "/foo-1 = ../foo!", "/foo-2 = /foo!"]);
         assert_eq!(
             tree(&["foo/a", "../foo/a"]),
-            ["/foo (foo)", "/foo-1 (../foo)", "/foo-1/a = ../foo/a!", "/foo/a = foo/a!"]
+            ["/foo (foo)", "/foo/a = foo/a!", "/foo-1 (../foo)", "/foo-1/a = ../foo/a!"]
         );
     }
 
