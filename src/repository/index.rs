@@ -17,15 +17,19 @@ pub struct Location {
     pub pack: PackId,
     /// The blob and its place in the pack.
     pub blob: PackedBlob,
+    /// Where the last blob of the pack ends, as far as the index knows.
+    pub(super) blobs_end: u64,
 }
 
 /// What all index files together say; exact duplicates are merged, different copies of a blob are all kept
 /// (restic-format 8.3).
 ///
-/// 48 bytes a copy, 32 a pack.
+/// 48 bytes a copy, 40 a pack.
 #[derive(Debug, Default)]
 pub struct Index {
     packs: Vec<PackId>,
+    /// Where the last blob of each pack ends.
+    ends: Vec<u64>,
     data: Vec<Entry>,
     trees: Vec<Entry>,
 }
@@ -110,6 +114,7 @@ impl Index {
     fn location(&self, kind: BlobKind, entry: &Entry) -> Location {
         Location {
             pack: self.packs[entry.pack as usize],
+            blobs_end: self.ends[entry.pack as usize],
             blob: PackedBlob {
                 blob: BlobHandle { kind, id: entry.id },
                 offset: entry.offset,
@@ -165,6 +170,9 @@ impl IndexBuilder {
     pub(super) fn add(&mut self, file: &IndexFile) {
         for pack in &file.packs {
             let number = self.number(pack.id);
+            let ends = pack.blobs.iter().map(|packed| u64::from(packed.offset) + u64::from(packed.length));
+            let end = &mut self.index.ends[number as usize];
+            *end = ends.fold(*end, u64::max);
             for packed in &pack.blobs {
                 let entry = Entry {
                     id: packed.blob.id,
@@ -193,9 +201,10 @@ impl IndexBuilder {
     }
 
     fn number(&mut self, pack: PackId) -> u32 {
-        let packs = &mut self.index.packs;
+        let Index { packs, ends, .. } = &mut self.index;
         *self.numbers.entry(pack).or_insert_with(|| {
             packs.push(pack);
+            ends.push(0);
             u32::try_from(packs.len() - 1).unwrap_or(u32::MAX)
         })
     }

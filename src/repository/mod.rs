@@ -28,6 +28,7 @@ mod snapshots;
 #[cfg(test)]
 mod tests;
 mod unpacked;
+mod windows;
 
 pub use archiver::{
     ArchivedFiles, BackupError, BackupEvent, BackupOptions, BackupOutcome, Excludes, ItemChange, ItemStats,

@@ -9,6 +9,7 @@ use super::keys::uncreatable;
 use super::keys::{self, KeyOwner};
 use super::lock::LockTiming;
 use super::unpacked::unsealable;
+use super::windows::Windows;
 use super::{Identity, Interrupt, Password, Progress, RepositoryError};
 use crate::backend::Backend;
 use crate::format::{Compression, Config, FileHandle, FileType, KeyId, MasterKey, Polynomial, ScryptParams, Version};
@@ -90,6 +91,7 @@ pub(super) struct Inner {
     pub(super) key: Arc<MasterKey>,
     pub(super) key_id: KeyId,
     pub(super) options: OpenOptions,
+    pub(super) windows: Windows,
 }
 
 impl Repository {
@@ -122,7 +124,9 @@ impl Repository {
         let config = Config::new(options.version, polynomial).map_err(uncreatable)?;
         let sealed = seal_config(&key, &config)?;
         backend.write(&FileHandle::CONFIG, Bytes::from(sealed)).await?;
-        Ok(Repository { inner: Arc::new(Inner { backend, config, key, key_id, options: options.open }) })
+        Ok(Repository {
+            inner: Arc::new(Inner { backend, config, key, key_id, options: options.open, windows: Windows::default() }),
+        })
     }
 
     /// Opens the repository at `backend` with `password`.
@@ -144,7 +148,16 @@ impl Repository {
         };
         let (key_id, key) = keys::search(&backend, password, options.key_hint.as_deref(), &sealed).await?;
         let config = open_config(&key, &sealed)?;
-        Ok(Repository { inner: Arc::new(Inner { backend, config, key: Arc::new(key), key_id, options }) })
+        Ok(Repository {
+            inner: Arc::new(Inner {
+                backend,
+                config,
+                key: Arc::new(key),
+                key_id,
+                options,
+                windows: Windows::default(),
+            }),
+        })
     }
 
     /// Where the repository's files are.
