@@ -7,6 +7,7 @@ use futures::{Stream, StreamExt, stream};
 
 use super::index::plaintext_bytes;
 use super::{Fault, Index, Location, Repository, RepositoryError};
+use crate::backend::BackendError;
 use crate::blocking;
 use crate::format::{BlobHandle, BlobKind, FileHandle, PackId, PackedBlob, Tree, TreeId, open_blob};
 
@@ -84,8 +85,7 @@ impl Repository {
 
     async fn load_read(&self, index: &Index, read: Read) -> Vec<(BlobHandle, Result<Vec<u8>, RepositoryError>)> {
         let wanted: Vec<BlobHandle> = read.blobs.iter().map(|packed| packed.blob).collect();
-        let file = FileHandle::from(read.pack);
-        let opened = match self.backend().read_range(&file, read.start, read.end - read.start).await {
+        let opened = match self.fetch(&read).await {
             Ok(sealed) => {
                 let repo = self.clone();
                 blocking::run(move || read.open_all(&repo, &sealed)).await
@@ -102,6 +102,13 @@ impl Repository {
             loaded.push((blob, result));
         }
         loaded
+    }
+
+    async fn fetch(&self, read: &Read) -> Result<Bytes, BackendError> {
+        if let Some(kept) = self.inner.windows.kept(read.pack, read.start, read.end).await {
+            return Ok(kept);
+        }
+        self.backend().read_range(&FileHandle::from(read.pack), read.start, read.end - read.start).await
     }
 }
 

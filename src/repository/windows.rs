@@ -36,27 +36,37 @@ struct Window {
 impl Windows {
     /// The sealed bytes of a tree, from a window that is kept or read now.
     pub(super) async fn read(&self, repo: &Repository, location: &Location) -> Result<Bytes, BackendError> {
-        let shard = usize::from(location.pack.as_bytes()[0]) % SHARDS;
-        let mut windows = self.shards[shard].lock().await;
-        if let Some(sealed) = windows.iter().find_map(|window| window.get(location)) {
+        let pack = location.pack;
+        let blob_start = u64::from(location.blob.offset);
+        let blob_end = blob_start + u64::from(location.blob.length);
+        let mut windows = self.shard(pack).lock().await;
+        if let Some(sealed) = windows.iter().find_map(|window| window.get(pack, blob_start, blob_end)) {
             return Ok(sealed);
         }
         let (start, end) = borders(location);
-        let bytes = repo.backend().read_range(&FileHandle::from(location.pack), start, end - start).await?;
-        let window = Window { pack: location.pack, start, bytes };
-        let sealed = window.get(location).unwrap_or_default();
+        let bytes = repo.backend().read_range(&FileHandle::from(pack), start, end - start).await?;
+        let window = Window { pack, start, bytes };
+        let sealed = window.get(pack, blob_start, blob_end).unwrap_or_default();
         windows.truncate(WINDOWS_PER_SHARD - 1);
         windows.push_front(window);
         Ok(sealed)
     }
+
+    /// A range of a pack, if a window that is kept has it.
+    pub(super) async fn kept(&self, pack: PackId, start: u64, end: u64) -> Option<Bytes> {
+        self.shard(pack).lock().await.iter().find_map(|window| window.get(pack, start, end))
+    }
+
+    fn shard(&self, pack: PackId) -> &Mutex<VecDeque<Window>> {
+        &self.shards[usize::from(pack.as_bytes()[0]) % SHARDS]
+    }
 }
 
 impl Window {
-    fn get(&self, location: &Location) -> Option<Bytes> {
-        let offset = u64::from(location.blob.offset).checked_sub(self.start).filter(|_| self.pack == location.pack)?;
-        let start = usize::try_from(offset).ok()?;
-        let end = start.checked_add(location.blob.length as usize)?;
-        (end <= self.bytes.len()).then(|| self.bytes.slice(start..end))
+    fn get(&self, pack: PackId, start: u64, end: u64) -> Option<Bytes> {
+        let start = usize::try_from(start.checked_sub(self.start)?).ok()?;
+        let end = usize::try_from(end.checked_sub(self.start)?).ok()?;
+        (self.pack == pack && start <= end && end <= self.bytes.len()).then(|| self.bytes.slice(start..end))
     }
 }
 

@@ -48,10 +48,7 @@ fn mention(packs: &mut BTreeMap<PackId, Mentions>, index: IndexId, file: &IndexF
         if !mentions.indexes.contains(&index) {
             mentions.indexes.push(index);
         }
-        // Without blobs nothing is said about the pack.
-        if !pack.blobs.is_empty() {
-            mentions.contents.insert(content_digest(pack));
-        }
+        mentions.contents.insert(content_digest(pack));
         mentions.kinds.extend(pack.blobs.iter().map(|packed| packed.blob.kind));
     }
 }
