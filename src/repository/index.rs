@@ -209,3 +209,66 @@ impl IndexBuilder {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::IndexPack;
+
+    fn packed(kind: BlobKind, name: u8, offset: u32) -> PackedBlob {
+        let blob = BlobHandle { kind, id: BlobId::from_bytes([name; 32]) };
+        PackedBlob { blob, offset, length: 100, uncompressed_length: NonZeroU32::new(u32::from(name)) }
+    }
+
+    fn pack(name: u8, blobs: &[PackedBlob]) -> IndexPack {
+        IndexPack { id: PackId::from_bytes([name; 32]), blobs: blobs.to_vec() }
+    }
+
+    fn index(files: &[&[IndexPack]]) -> Index {
+        let mut builder = IndexBuilder::default();
+        files.iter().for_each(|packs| builder.add(&IndexFile { packs: packs.to_vec() }));
+        builder.finish()
+    }
+
+    #[test]
+    fn a_copy_of_a_blob_takes_48_bytes() {
+        assert_eq!(size_of::<Entry>(), 48);
+    }
+
+    #[test]
+    fn the_same_in_several_files_is_merged_and_other_copies_are_kept() {
+        let (first, second) = (packed(BlobKind::Data, 7, 0), packed(BlobKind::Data, 7, 100));
+        let files = [pack(1, &[first]), pack(2, &[first])];
+        let index = index(&[&files, &files, &[pack(1, &[second])]]);
+        let found: Vec<(PackId, PackedBlob)> =
+            index.lookup(&first.blob).map(|location| (location.pack, location.blob)).collect();
+        let expected = [(files[0].id, first), (files[0].id, second), (files[1].id, first)];
+        assert_eq!(found, expected);
+        assert_eq!((index.blob_count(), index.packs().len()), (3, 2));
+    }
+
+    #[test]
+    fn data_and_trees_of_one_name_are_two_blobs() {
+        let (data, tree) = (packed(BlobKind::Data, 7, 0), packed(BlobKind::Tree, 7, 50));
+        let index = index(&[&[pack(1, &[data])], &[pack(2, &[tree])]]);
+        assert!(index.contains(&data.blob) && index.contains(&tree.blob));
+        assert_eq!(index.lookup(&tree.blob).map(|location| location.blob).collect::<Vec<_>>(), [tree]);
+        assert!(!index.contains(&packed(BlobKind::Data, 8, 0).blob));
+        assert_eq!(index.lookup(&packed(BlobKind::Tree, 6, 0).blob).len(), 0);
+    }
+
+    #[test]
+    fn blobs_are_grouped_by_pack_in_the_order_of_their_offsets() {
+        let blobs = [300, 100, 200].map(|offset| packed(BlobKind::Data, 9, offset));
+        let tree = packed(BlobKind::Tree, 1, 0);
+        let index = index(&[&[pack(2, &blobs), pack(1, &[tree])], &[pack(2, &[tree]), pack(3, &[])]]);
+        let mut groups: Vec<(PackId, Vec<u32>)> = Vec::new();
+        for (pack, blobs) in index.by_pack().iter() {
+            groups.push((pack, blobs.iter().map(|packed| packed.offset).collect()));
+        }
+        groups.sort_unstable();
+        let id = |name| PackId::from_bytes([name; 32]);
+        assert_eq!(groups, [(id(1), vec![0]), (id(2), vec![0, 100, 200, 300])]);
+        assert_eq!(index.packs().len(), 3);
+    }
+}

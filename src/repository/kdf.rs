@@ -43,3 +43,32 @@ fn choose(measure: impl Fn(ScryptParams) -> Duration) -> ScryptParams {
 fn memory_bytes(params: ScryptParams) -> u64 {
     128 * u64::from(params.r) * params.n
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A machine that takes so many microseconds for N = 16384.
+    fn on_a_machine_of(micros: u64) -> ScryptParams {
+        choose(|params| Duration::from_micros(micros) * u32::try_from(params.n / LEAST.n).unwrap())
+    }
+
+    #[test]
+    fn a_common_machine_gets_32_mib_and_the_rest_of_the_time_in_rounds() {
+        assert_eq!(on_a_machine_of(40_000), ScryptParams { n: 32_768, r: 8, p: 6 });
+    }
+
+    #[test]
+    fn a_slow_machine_gets_the_least_and_a_quick_one_no_more_than_the_most() {
+        assert_eq!(on_a_machine_of(3_000_000), LEAST);
+        assert_eq!(on_a_machine_of(1), ScryptParams { n: 32_768, r: 8, p: MOST_P });
+        assert_eq!(on_a_machine_of(0).p, MOST_P);
+    }
+
+    #[test]
+    fn whatever_is_chosen_opens_again() {
+        for micros in [0, 10, 1_000, 30_000, 250_000, 10_000_000] {
+            on_a_machine_of(micros).check().unwrap();
+        }
+    }
+}

@@ -278,3 +278,34 @@ async fn unlocking_removes_what_nobody_holds() {
     assert_eq!(left, expected);
     assert_eq!(locks(&repo).await, 0);
 }
+
+/// Clients of one repository that all want it for themselves at the same time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_that_want_it_alone_one_has_it_at_a_time() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let mut timing = options().lock_timing;
+    timing.settle = Duration::from_millis(20);
+    let made = repository().await;
+    let inside = Arc::new(AtomicUsize::new(0));
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let repo = reopened(&made, OpenOptions { lock_timing: timing.clone(), ..options() }).await;
+        let inside = Arc::clone(&inside);
+        clients.spawn(async move {
+            let work = async {
+                assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two at a time");
+                tokio::task::yield_now().await;
+                inside.fetch_sub(1, Ordering::SeqCst);
+                Ok::<_, RepositoryError>(())
+            };
+            // All may give way to each other: who fails has at least not worked beside another.
+            drop(repo.locked(LockMode::Exclusive, Duration::ZERO, work).await);
+        });
+    }
+    while let Some(client) = clients.join_next().await {
+        client.unwrap();
+    }
+    assert_eq!(locks(&made).await, 0);
+    try_lock(&made, LockMode::Exclusive).await.unwrap();
+}
