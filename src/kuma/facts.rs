@@ -129,21 +129,36 @@ fn columns(database: &Database, table: &str) -> Result<Vec<Column>, KumaError> {
     Ok(described.into_iter().map(column).collect())
 }
 
-impl Column {
-    /// What a new row gets if nothing is said; `None` where it tells the time, or cannot be known.
-    #[must_use]
-    pub fn default_value(&self) -> Option<Value> {
-        let Some(expression) = &self.default_sql else { return Some(Value::Null) };
-        let lower = expression.to_ascii_lowercase();
-        if lower.contains("now") || lower.contains("current_") || lower.contains("random") {
-            return None;
-        }
-        let Column { declared, .. } = self;
-        let memory = rusqlite::Connection::open_in_memory().ok()?;
-        let table = format!("CREATE TABLE t (c {declared} DEFAULT ({expression})); INSERT INTO t DEFAULT VALUES");
-        memory.execute_batch(&table).ok()?;
-        memory.query_row("SELECT c FROM t", [], |row| Ok(Value::from(row.get_ref(0)?))).ok()
-    }
+/// What a new row gets in each of these columns if nothing is said; `None` where it tells the time, or cannot be known.
+pub(super) fn default_values(columns: &[Column]) -> Vec<Option<Value>> {
+    let constant = |column: &&Column| column.default_sql.as_deref().is_some_and(is_constant);
+    // A table in memory applies the types' affinities as the real one does.
+    let definitions = columns.iter().filter(constant).zip(0..).filter_map(|(column, number)| {
+        Some(format!("c{number} {} DEFAULT ({})", column.declared, column.default_sql.as_ref()?))
+    });
+    let definitions: Vec<String> = definitions.collect();
+    let mut found = evaluate(&definitions).unwrap_or_default().into_iter();
+    let value = |column: &Column| match &column.default_sql {
+        None => Some(Value::Null),
+        Some(sql) if is_constant(sql) => found.next(),
+        Some(_) => None,
+    };
+    columns.iter().map(value).collect()
+}
+
+fn is_constant(expression: &str) -> bool {
+    let lower = expression.to_ascii_lowercase();
+    !["now", "current_", "random"].iter().any(|word| lower.contains(word))
+}
+
+fn evaluate(definitions: &[String]) -> Option<Vec<Value>> {
+    let memory = rusqlite::Connection::open_in_memory().ok()?;
+    let table = format!("CREATE TABLE t ({}); INSERT INTO t DEFAULT VALUES", definitions.join(", "));
+    memory.execute_batch(&table).ok()?;
+    let row = memory.query_row("SELECT * FROM t", [], |row| {
+        (0..definitions.len()).map(|index| Ok(Value::from(row.get_ref(index)?))).collect::<rusqlite::Result<Vec<_>>>()
+    });
+    row.ok()
 }
 
 fn migrations(database: &Database) -> Result<Option<BTreeSet<String>>, KumaError> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::dump::{Dump, Table};
-use super::facts::{Column, Facts, SchemaVersion};
+use super::facts::{Column, Facts, SchemaVersion, default_values};
 use super::{SnapshotFile, Value};
 
 /// The version of the layout that this program writes, and the newest that it reads.
@@ -88,8 +88,8 @@ impl Manifest {
 impl ManifestTable {
     fn of(table: &Table, columns: &[Column]) -> ManifestTable {
         let (mut defaults, mut computed) = (BTreeMap::new(), Vec::new());
-        for column in columns {
-            match column.default_value().and_then(|value| to_json(&value)) {
+        for (column, default) in columns.iter().zip(default_values(columns)) {
+            match default.and_then(|value| to_json(&value)) {
                 Some(serde_json::Value::Null) => {}
                 Some(value) => drop(defaults.insert(column.name.clone(), value)),
                 None => computed.push(column.name.clone()),

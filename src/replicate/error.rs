@@ -28,7 +28,7 @@ pub enum ReplicateError {
         snapshot: SnapshotId,
         /// Why.
         #[source]
-        source: KumaError,
+        source: Box<KumaError>,
     },
     /// The configuration cannot be stored.
     #[error(transparent)]
@@ -40,7 +40,7 @@ pub enum ReplicateError {
         snapshot: SnapshotId,
         /// Why.
         #[source]
-        source: RestoreError,
+        source: Box<RestoreError>,
     },
     /// The folder of a demonstration has something in it.
     #[error("{path} is not empty: name a folder that is not there yet")]

@@ -45,9 +45,9 @@ pub(super) async fn read(
     tree: TreeId,
 ) -> Result<Decoded, ReplicateError> {
     let files = read_files(repo, index, tree, SNAPSHOT_AT_MOST_BYTES).await;
-    let files = files.map_err(|source| ReplicateError::Read { snapshot, source })?;
+    let files = files.map_err(|source| ReplicateError::Read { snapshot, source: source.into() })?;
     let decoded = blocking::run(move || decode(&relative(files)?)).await;
-    decoded.map_err(|source| ReplicateError::Snapshot { snapshot, source })
+    decoded.map_err(|source| ReplicateError::Snapshot { snapshot, source: source.into() })
 }
 
 /// The files by their paths under the folder that holds the dump. Elsewhere than at [`FOLDER`] it may lie after somebody

@@ -37,7 +37,7 @@ pub(super) fn configuration(kuma: &Kuma) -> Vec<(String, Vec<Vec<String>>)> {
         let Some(spec) = replicator_kuma::kuma::schema::table(table) else { continue };
         let names = rows(&connection, &format!("SELECT name FROM pragma_table_info('{table}') ORDER BY name")).concat();
         let mut names: Vec<&str> = names.iter().map(|name| name.trim_matches('"')).collect();
-        names.retain(|name| !spec.volatile.contains(name) && !(table == "setting" && *name == "id"));
+        names.retain(|name| !(spec.volatile.contains(name) || table == "setting" && *name == "id"));
         let names = names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
         let part = if table == "setting" {
             format!("WHERE key IN ({}) ORDER BY key", shared.join(", "))
