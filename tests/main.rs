@@ -13,6 +13,7 @@ mod support;
 mod architecture;
 mod archiver;
 mod backend;
+mod daemon;
 mod engine;
 mod kuma;
 mod peers;

@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::global::GlobalArgs;
 use super::output::Output;
 use super::{
-    apply, backup, cat, check, demo, dump, init, key, list, ls, plan, publish, restore, snapshots, unlock, version,
+    apply, backup, cat, check, demo, dump, init, key, list, ls, plan, publish, restore, run, snapshots, unlock, version,
 };
 
 /// Replicates Uptime Kuma's configuration through a restic repository
@@ -35,6 +35,7 @@ Examples:
   replicator-kuma publish              on the primary: publish what changed
   replicator-kuma plan                 on a replica: what would change
   replicator-kuma apply                on a replica: change it
+  replicator-kuma run --mode primary   publish by itself whatever changes
 
 --help tells more than -h, also of each command.";
 
@@ -45,6 +46,7 @@ Examples:
   replicator-kuma publish              on the primary: publish what changed
   replicator-kuma plan                 on a replica: what would change
   replicator-kuma apply                on a replica: change it
+  replicator-kuma run --mode primary   publish by itself whatever changes
   replicator-kuma demo                 see all of it on a database that comes along
 
 Exit codes:
@@ -69,6 +71,7 @@ pub(crate) enum Command {
     Publish(publish::PublishArgs),
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
+    Run(Box<run::RunArgs>),
     Demo(demo::DemoArgs),
     Init(init::InitArgs),
     Snapshots(snapshots::SnapshotsArgs),
@@ -91,6 +94,7 @@ impl Command {
             Command::Publish(args) => publish::run(context, &args).await,
             Command::Plan(args) => plan::run(context, &args).await,
             Command::Apply(args) => apply::run(context, &args).await,
+            Command::Run(args) => run::run(context, &args).await,
             Command::Demo(args) => demo::run(context, &args).await,
             Command::Init(args) => init::run(context, &args).await,
             Command::Snapshots(args) => snapshots::run(context, &args).await,

@@ -3,7 +3,6 @@
 //! An error says what failed and its sources say why; they are printed as one chain. Hints live only here: what to do
 //! about it depends on this program's options and commands, which no other layer knows.
 
-use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,6 +13,7 @@ use super::hint;
 use super::output::Output;
 use crate::backend::{BackendError, LocationError};
 use crate::replicate::ReplicateError;
+pub(crate) use crate::replicate::chain;
 use crate::repository::{BackupError, RepositoryError, RestoreError};
 
 /// What ended a command before its time.
@@ -239,21 +239,6 @@ impl CliError {
         }
         ExitCode::from(code)
     }
-}
-
-/// An error's text and those of its causes, joined by colons; a text that the one before contains is left out.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let told = cause.to_string();
-        if !text.contains(&told) {
-            text.push_str(": ");
-            text.push_str(&told);
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

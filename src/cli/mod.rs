@@ -34,6 +34,8 @@ mod progress;
 mod publish;
 mod restore;
 mod restore_report;
+mod run;
+mod run_log;
 mod settings;
 mod signals;
 mod snapshot_filter;

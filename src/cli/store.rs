@@ -1,22 +1,41 @@
 //! From options to an open store.
 
+use std::time::Duration;
+
 use super::error::{CliError, chain};
 use super::output::Output;
 use super::settings::{Settings, option_number};
-use crate::backend::{Backend, BackendOptions, BucketLookup, Location, RetryNotice};
+use crate::backend::{Backend, BackendOptions, BucketLookup, Location, RetryNotice, RetryOptions};
+
+/// A daemon's requests: what passes within seconds need not be told.
+const DAEMON_RETRY: RetryOptions = RetryOptions {
+    budget: Duration::from_secs(15),
+    short_budget: Duration::from_secs(3),
+    first_pause: Duration::from_millis(500),
+    longest_pause: Duration::from_secs(5),
+};
 
 /// The kinds of store whose options restic knows; those of another kind than the repository's count for nothing.
 const KINDS: &[&str] = &["azure", "b2", "gs", "local", "rclone", "rest", "s3", "sftp", "swift"];
 
 /// Opens the store at `location`; makes no request yet.
 pub(crate) fn open(location: &str, settings: &Settings, output: &Output) -> Result<Backend, CliError> {
+    open_with(location, settings, Some(output))
+}
+
+/// The same for a daemon, which tells of trouble and tries again by its own rules: a request is given up soon, and silently.
+pub(crate) fn open_for_daemon(location: &str, settings: &Settings) -> Result<Backend, CliError> {
+    open_with(location, settings, None)
+}
+
+fn open_with(location: &str, settings: &Settings, output: Option<&Output>) -> Result<Backend, CliError> {
     let kind = if location.starts_with("s3:") { "s3" } else { "local" };
     let location = Location::parse(location)?;
     let options = options(kind, settings, output)?;
     Ok(Backend::open(&location, &options)?)
 }
 
-fn options(kind: &str, settings: &Settings, output: &Output) -> Result<BackendOptions, CliError> {
+fn options(kind: &str, settings: &Settings, output: Option<&Output>) -> Result<BackendOptions, CliError> {
     refuse_what_is_not_supported(settings)?;
     let transport = &settings.transport;
     let mut options = BackendOptions { environment: settings.environment.clone(), ..BackendOptions::default() };
@@ -28,10 +47,14 @@ fn options(kind: &str, settings: &Settings, output: &Output) -> Result<BackendOp
     for (key, value) in &settings.options {
         apply(&mut options, kind, key, value)?;
     }
-    let output = output.clone();
-    options.on_retry = Some(RetryNotice::new(move |error, pause| {
-        output.error(&format!("{}, trying again in {:.1} s", chain(error), pause.as_secs_f64()));
-    }));
+    match output.cloned() {
+        Some(output) => {
+            options.on_retry = Some(RetryNotice::new(move |error, pause| {
+                output.error(&format!("{}, trying again in {:.1} s", chain(error), pause.as_secs_f64()));
+            }));
+        }
+        None => options.retry = DAEMON_RETRY,
+    }
     Ok(options)
 }
 

@@ -1,6 +1,8 @@
 //! What can go wrong between Kuma and the repository.
 
 use crate::backend::LocationError;
+use std::error::Error;
+
 use crate::format::SnapshotId;
 use crate::kuma::{KumaError, SelectionError};
 use crate::repository::{BackupError, RepositoryError, RestoreError};
@@ -57,6 +59,17 @@ pub enum ReplicateError {
     /// A place that no repository can be at.
     #[error(transparent)]
     Location(#[from] LocationError),
+    /// There is no repository where there was one.
+    #[error(
+        "the repository is gone; it is not made anew, or what it held would be forgotten (if that is meant: `init`, or remove {state})"
+    )]
+    RepositoryGone {
+        /// The file that remembers it.
+        state: String,
+        /// What was found instead.
+        #[source]
+        source: RepositoryError,
+    },
     /// A folder cannot be made or written.
     #[error("cannot write {path}")]
     Write {
@@ -66,4 +79,20 @@ pub enum ReplicateError {
         #[source]
         source: std::io::Error,
     },
+}
+
+/// An error's text and those of its causes, joined by colons; a text that the one before contains is left out.
+#[must_use]
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let told = cause.to_string();
+        if !text.contains(&told) {
+            text.push_str(": ");
+            text.push_str(&told);
+        }
+        next = cause.source();
+    }
+    text
 }

@@ -1,16 +1,19 @@
-//! The only place that knows both Kuma and the repository: publish, plan, apply.
+//! The only place that knows both Kuma and the repository: publish, plan, apply, and the daemon that does them by itself.
 
 mod apply;
+mod daemon;
 mod demo;
 mod error;
 mod options;
 mod publish;
 mod report;
+mod seen;
 mod snapshot;
 
 pub use apply::{apply, plan};
+pub use daemon::{Connection, Level, Listener, PrimaryOptions, Role, RunEvent, RunOptions, UnknownRole, run};
 pub use demo::demo;
-pub use error::ReplicateError;
+pub use error::{ReplicateError, chain};
 pub use options::{ApplyOptions, KumaOptions, PublishOptions};
 pub use publish::publish;
 pub use report::{ApplyReport, PublishReport};

@@ -6,12 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::seen::Seen;
 use super::snapshot::{self, FOLDER};
 use super::{PublishOptions, PublishReport, ReplicateError};
 use crate::blocking;
 use crate::format::{Snapshot, SnapshotId, Summary, Time, TreeId};
 use crate::kuma::{
     Changes, DataDir, Database, Decoded, Dump, Manifest, Selection, collect_files, compare_files, decode, diff, encode,
+    fingerprint,
 };
 use crate::repository::{ArchivedFiles, LockMode, MemoryFile, Repository};
 
@@ -19,16 +21,27 @@ use crate::repository::{ArchivedFiles, LockMode, MemoryFile, Repository};
 struct Present {
     decoded: Decoded,
     files: Arc<[MemoryFile]>,
+    fingerprint: String,
     warnings: Vec<String>,
 }
 
 /// Dumps the configuration, and stores it if it differs from what the newest snapshot holds.
 pub async fn publish(repo: &Repository, options: &PublishOptions) -> Result<PublishReport, ReplicateError> {
+    publish_after(repo, options, &mut Seen::default()).await
+}
+
+/// The same, by one who has seen snapshots before and need not read them again.
+pub(super) async fn publish_after(
+    repo: &Repository,
+    options: &PublishOptions,
+    seen: &mut Seen,
+) -> Result<PublishReport, ReplicateError> {
     let started = now();
     let (data, selection) = (options.kuma.find()?, options.kuma.selection()?);
     let present = blocking::run(move || Present::read(&data, &selection)).await?;
     let tree = repo.tree_of_files(present.files.clone()).await?;
-    let newest = repo.locked(LockMode::None, Duration::ZERO, snapshot::newest(repo, &[], &[])).await?;
+    repo.locked(LockMode::None, Duration::ZERO, seen.refresh(repo)).await?;
+    let newest = seen.newest(&[], &[]);
     let mut report = PublishReport::unchanged(&present, tree, newest.as_ref().map(|(id, _)| *id));
     if newest.as_ref().is_some_and(|(_, newest)| newest.tree == tree) && !options.force {
         return Ok(report);
@@ -79,10 +92,11 @@ impl Present {
         let (facts, dump) = database.dump(selection)?;
         let (files, mut warnings) = collect_files(data, &dump)?;
         warnings.extend(database.faults(&facts)?);
+        let fingerprint = fingerprint(data, &facts, &dump, &files);
         let encoded = encode(&facts, &dump, files, data.kuma_version());
         // What cannot be read back must not become anybody's newest snapshot.
         let decoded = decode(&encoded)?;
-        Ok(Present { decoded, files: snapshot::place(encoded), warnings })
+        Ok(Present { decoded, files: snapshot::place(encoded), fingerprint, warnings })
     }
 
     fn dump(&self) -> &Dump {
@@ -99,6 +113,7 @@ impl PublishReport {
             changed: false,
             changes: Changes::default(),
             rows: present.dump().tables.iter().map(|table| table.rows.len()).sum(),
+            fingerprint: present.fingerprint.clone(),
             digest: present.dump().digest().to_string(),
             added_bytes: 0,
             warnings: present.warnings.clone(),

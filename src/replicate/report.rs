@@ -21,6 +21,8 @@ pub struct PublishReport {
     pub rows: usize,
     /// The SHA-256 of what the configuration means.
     pub digest: String,
+    /// See [`crate::kuma::fingerprint()`].
+    pub fingerprint: String,
     /// The bytes that the repository grew by.
     pub added_bytes: u64,
     /// What an operator should know, such as a file that is referred to and missing.

@@ -3,6 +3,7 @@
 
 pub(crate) mod child;
 pub(crate) mod client;
+pub(crate) mod daemon;
 pub(crate) mod fixtures;
 pub(crate) mod folder;
 pub(crate) mod kuma;

@@ -1,0 +1,3 @@
+//! The daemon, over a repository in memory that counts requests.
+
+mod primary;
