@@ -68,7 +68,6 @@ fn a_crate_of_the_table_is_used_only_by_its_module() {
 }
 
 #[test]
-#[ignore = "the layers are still on their way"]
 fn every_dependency_is_used() {
     let manifest = read("Cargo.toml");
     let mut sources = Source::all("src");
@@ -159,8 +158,9 @@ fn every_test_file_is_run() {
     for entry in std::fs::read_dir(root().join("tests")).expect("tests/") {
         let path = entry.expect("an entry").path();
         let name = path.file_stem().expect("a name").to_str().expect("UTF-8");
-        if path.extension().is_some_and(|extension| extension == "rs") && name != "main" {
-            assert!(main.contains(&format!("mod {name};")), "tests/{name}.rs is no module of tests/main.rs");
+        let is_source = path.extension().is_some_and(|extension| extension == "rs") || path.join("mod.rs").is_file();
+        if is_source && name != "main" {
+            assert!(main.contains(&format!("mod {name};")), "tests/{name} is no module of tests/main.rs");
         }
     }
     let manifest = read("Cargo.toml");

@@ -11,6 +11,12 @@ pub(crate) fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
 }
 
+/// How many locks a local repository has: files with the name of one, and none that is still being written.
+pub(crate) fn locks(repository: &Path) -> usize {
+    let files = std::fs::read_dir(repository.join("locks")).into_iter().flatten().flatten();
+    files.filter(|file| file.file_name().len() == 64).count()
+}
+
 /// A fixture repository, unpacked into a fresh folder that lives as long as this value.
 pub(crate) struct Unpacked {
     folder: tempfile::TempDir,

@@ -72,11 +72,6 @@ impl Proxy {
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().expect("the log").clone()
     }
-
-    /// The requests since the last call.
-    pub(crate) fn take_requests(&self) -> Vec<Request> {
-        std::mem::take(&mut *self.requests.lock().expect("the log"))
-    }
 }
 
 impl Drop for Proxy {
