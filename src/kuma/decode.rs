@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use super::dump::{Dump, Table};
-use super::encode::{BACKUP_SQL, MANIFEST_JSON, SnapshotFile};
+use super::encode::{BACKUP_SQL, MANIFEST_JSON, SnapshotFile, is_ours};
 use super::manifest::{FORMAT_VERSION, Manifest, ManifestFile, ManifestTable};
 use super::sandbox::{SQL_AT_MOST_BYTES, Sandbox};
 use super::schema::{self, TableSpec};
 use super::statements::statements;
-use super::{KumaError, files};
+use super::{KumaError, files, legacy};
 
 /// What a snapshot says.
 #[derive(Clone, Debug)]
@@ -23,14 +23,19 @@ pub struct Decoded {
     pub files: Vec<SnapshotFile>,
 }
 
-/// Reads a snapshot's files, whose paths are relative to the folder that holds `backup.sql`.
+/// Reads a snapshot's files, whose paths are relative to the folder that holds the dump: of our layout, or of one of the
+/// old ones (see `legacy`).
 ///
-/// Everything is held against the manifest: rows, their digests, files. Files that the manifest does not name are passed
+/// Of ours everything is held against the manifest: rows, their digests, files. Files that the manifest does not name are passed
 /// over, since later versions may add some.
 pub fn decode(snapshot: &[SnapshotFile]) -> Result<Decoded, KumaError> {
-    let Some(manifest) = find(snapshot, MANIFEST_JSON) else { return Err(KumaError::NoDump) };
-    let manifest = read_manifest(manifest)?;
-    let sql = find(snapshot, BACKUP_SQL).ok_or_else(|| bad(BACKUP_SQL, "the snapshot has no such file"))?;
+    let (manifest, sql) = match (find(snapshot, MANIFEST_JSON), find(snapshot, BACKUP_SQL)) {
+        (Some(manifest), Some(sql)) => (read_manifest(manifest)?, sql),
+        (Some(_), None) => return Err(bad(BACKUP_SQL, "the snapshot has no such file")),
+        (None, Some(sql)) if is_ours(sql) => return Err(bad(MANIFEST_JSON, "the snapshot has no such file")),
+        (None, Some(sql)) => return legacy::decode_v1(sql),
+        (None, None) => return legacy::decode_v2(snapshot).unwrap_or(Err(KumaError::NoDump)),
+    };
     let dump = read_dump(&manifest, sql)?;
     let files = manifest.files.iter().map(|file| read_file(snapshot, file)).collect::<Result<_, _>>()?;
     Ok(Decoded { dump, manifest: Some(manifest), files })
@@ -120,9 +125,9 @@ pub(super) fn run_inserts(sandbox: &Sandbox, file: &str, sql: &[u8]) -> Result<(
     for (number, statement) in (1..).zip(statements(sql)) {
         let refused = |reason: &str| bad(file, format!("statement {number} was not run: {reason}"));
         let text = std::str::from_utf8(statement).map_err(|_| refused("it is not UTF-8"))?;
-        let mut words = text.split_ascii_whitespace();
-        match words.next().unwrap_or_default().to_ascii_uppercase().as_str() {
-            "INSERT" if words.any(|word| word.starts_with("temp.")) && is_step(text) => {}
+        let keyword = text.split_ascii_whitespace().next().unwrap_or_default();
+        match keyword.to_ascii_uppercase().as_str() {
+            "INSERT" if is_step(text) => {}
             "INSERT" => sandbox.insert(text).map_err(|reason| refused(&reason))?,
             "PRAGMA" | "BEGIN" | "COMMIT" | "CREATE" | "DELETE" | "UPDATE" | "DROP" | "ROLLBACK" => {}
             _ => return Err(refused("it is no statement of a dump")),
@@ -131,9 +136,11 @@ pub(super) fn run_inserts(sandbox: &Sandbox, file: &str, sql: &[u8]) -> Result<(
     Ok(())
 }
 
-/// Whether the statement only counts the steps of a restore: see `encode`.
+/// Whether the statement brings no row of Kuma's: it counts the steps of a restore (see `encode`), or sets SQLite's own
+/// counters.
 fn is_step(statement: &str) -> bool {
-    ["INSERT INTO temp.", "INSERT OR ROLLBACK INTO temp."].iter().any(|start| statement.starts_with(start))
+    let starts = ["INSERT INTO temp.", "INSERT OR ROLLBACK INTO temp.", "INSERT INTO sqlite_sequence"];
+    starts.iter().any(|start| statement.starts_with(start))
 }
 
 fn read_file(snapshot: &[SnapshotFile], stated: &ManifestFile) -> Result<SnapshotFile, KumaError> {

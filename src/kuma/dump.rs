@@ -126,6 +126,16 @@ impl Table {
         self.column(column).and_then(|index| row.get(index)).unwrap_or(&Value::Null)
     }
 
+    /// Leaves out the columns that a dump does not carry.
+    pub(super) fn leave_out_volatile(&mut self) {
+        let carried = self.spec.carried(self.columns.iter().cloned());
+        let kept: Vec<usize> = carried.iter().filter_map(|name| self.column(name)).collect();
+        for row in &mut self.rows {
+            *row = kept.iter().map(|index| row.get(*index).cloned().unwrap_or(Value::Null)).collect();
+        }
+        self.columns = carried;
+    }
+
     /// The SHA-256 of what the rows mean: independent of the order of columns and of ids that mean nothing.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {

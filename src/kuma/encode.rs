@@ -38,6 +38,11 @@ CREATE TEMP TABLE restore_steps (step TEXT NOT NULL, whole INTEGER NOT NULL CHEC
 INSERT INTO temp.restore_steps VALUES ('begin', 1);
 ";
 
+/// Whether `encode` wrote this SQL, which then has a manifest to be held against.
+pub(super) fn is_ours(sql: &[u8]) -> bool {
+    HEAD.lines().next().is_some_and(|line| sql.starts_with(line.as_bytes()))
+}
+
 /// The files of a snapshot: the dump, the manifest, and `files`. The same content gives the same bytes.
 #[must_use]
 pub fn encode(facts: &Facts, dump: &Dump, files: Vec<SnapshotFile>, kuma_version: Option<String>) -> Vec<SnapshotFile> {

@@ -15,6 +15,7 @@ mod files;
 mod fingerprint;
 mod fit;
 mod history;
+mod legacy;
 mod literal;
 mod manifest;
 mod printable;

@@ -61,9 +61,17 @@ fn relative(files: Vec<MemoryFile>) -> Result<Vec<SnapshotFile>, KumaError> {
     Ok(files.into_iter().filter_map(below).collect())
 }
 
+/// The folder highest up that looks like a dump: of ours, or of the loops that came before.
 fn dump_folder(files: &[MemoryFile]) -> Option<PathBuf> {
     let has = |folder: &Path, name: &str| files.iter().any(|file| file.path == folder.join(name));
-    let manifests = files.iter().filter(|file| file.path.file_name().is_some_and(|name| name == "manifest.json"));
-    let folders = manifests.filter_map(|file| file.path.parent()).filter(|folder| has(folder, "backup.sql"));
-    folders.min_by_key(|folder| folder.components().count()).map(Path::to_owned)
+    let highest = |marks: &[&str]| {
+        let mark = marks.first()?;
+        let depth = Path::new(mark).components().count();
+        let marked = files.iter().filter(|file| file.path.ends_with(mark));
+        let folders = marked.filter_map(|file| file.path.ancestors().nth(depth));
+        let whole = folders.filter(|folder| marks.iter().all(|mark| has(folder, mark)));
+        whole.min_by_key(|folder| folder.components().count()).map(Path::to_owned)
+    };
+    let ours = highest(&["manifest.json", "backup.sql"]);
+    ours.or_else(|| highest(&["backup.sql"])).or_else(|| highest(&["sql_statements/replicatorkuma_truncates.sql"]))
 }

@@ -2,5 +2,6 @@
 
 mod apply;
 mod dump;
+mod legacy;
 mod restore;
 mod words;
