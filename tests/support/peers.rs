@@ -1,7 +1,6 @@
 //! Finds the programs that the project is compared with. What is absent is said loudly, and is a
 //! failure where `REPLICATOR_KUMA_REQUIRE_PEERS=1` (as in CI).
 
-use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -31,7 +30,7 @@ pub(crate) fn skip(why: &str) {
 #[expect(clippy::disallowed_methods, reason = "where programs are is the environment's to say")]
 fn locate(name: &str) -> Option<PathBuf> {
     let own = std::env::var_os("REPLICATOR_KUMA_PEERS").map(|folder| Path::new(&folder).join("bin"));
-    let path = std::env::var_os("PATH").unwrap_or_else(OsString::new);
+    let path = std::env::var_os("PATH").unwrap_or_default();
     own.into_iter()
         .chain(std::env::split_paths(&path))
         .map(|folder| folder.join(name))
