@@ -142,17 +142,11 @@ fn conclude(output: &Output, report: &CheckReport) {
 
 /// Commands that repair what was found; all are restic's, and best run on a copy of the repository.
 fn repairs(report: &CheckReport) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    if report.broken_packs.is_empty() && report.broken_snapshots.is_empty() && !report.suggest_repair_index {
-        lines.push(
-            "The repository is damaged: bring back what is missing from a copy of it if there is one.".to_owned(),
-        );
-        return lines;
-    }
-    lines.push(
+    let mut lines = vec![
+        String::new(),
         "The repository is damaged. If there is no copy to bring back, these commands save what is left:".to_owned(),
-    );
-    if report.suggest_repair_index {
+    ];
+    if report.broken_packs.is_empty() || report.suggest_repair_index {
         lines.push("  restic repair index".to_owned());
     }
     if !report.broken_packs.is_empty() {

@@ -202,7 +202,12 @@ impl CliError {
     /// The error with its causes, in one line, nothing twice.
     pub(crate) fn message(&self) -> String {
         let word = if matches!(self, CliError::Incomplete) { "Warning" } else { "Fatal" };
-        format!("{word}: {}", chain(self))
+        let text = match self {
+            // The store's words, that there is no such file, say nothing more.
+            CliError::Repository(RepositoryError::NoRepository { .. }) => self.to_string(),
+            _ => chain(self),
+        };
+        format!("{word}: {text}")
     }
 
     /// The way out, if there is one to name.

@@ -4,6 +4,9 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use replicator_kuma::backend::{Backend, BackendOptions, Location};
+use replicator_kuma::format::ScryptParams;
+use replicator_kuma::repository::{InitOptions, Password, Repository};
 use serde_json::Value;
 
 use super::peers;
@@ -126,6 +129,19 @@ impl Repo {
         let repo = Self::at("");
         let location = repo.home.path().join("repo").to_str().expect("UTF-8").to_owned();
         Self { location, ..repo }
+    }
+
+    /// A repository in a fresh folder whose key costs little to open: for tests of what comes after.
+    pub(crate) fn made() -> Self {
+        let repo = Self::local();
+        let backend = Backend::open(&Location::parse(&repo.location).expect("a path"), &BackendOptions::default());
+        let scrypt = Some(ScryptParams { n: 1024, r: 1, p: 1 });
+        let (password, options) =
+            (Password::new(repo.password.clone()), InitOptions { scrypt, ..InitOptions::default() });
+        let init = async { Repository::init(backend.expect("a folder"), &password, options).await.map(drop) };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(init).expect("a new repository");
+        repo
     }
 
     /// The same place, opened with another password.
