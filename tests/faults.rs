@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::support::kuma::Kuma;
 use crate::support::proxy::{Harm, Proxy, Request, harm_first};
 use crate::support::sample::noise;
 use crate::support::{Client, Repo, Run, s3};
@@ -156,4 +157,37 @@ fn reading_makes_no_write_but_its_lock() {
             .all(|request| request.operation == "GET" || request.operation == "LIST" || request.operation == "HEAD"),
         "{requests:?}"
     );
+}
+
+/// What a cycle asks of the bucket: class A is what S3 and R2 charge most for (PUT, LIST), class B the rest but DELETE.
+fn cost(requests: &[Request]) -> (usize, usize) {
+    let class_a =
+        requests.iter().filter(|request| matches!(request.operation.as_str(), "PUT" | "POST" | "LIST")).count();
+    let class_b = requests.iter().filter(|request| matches!(request.operation.as_str(), "GET" | "HEAD")).count();
+    (class_a, class_b)
+}
+
+#[test]
+fn a_cycle_asks_little_of_the_bucket() {
+    let Some(server) = s3::seaweed() else { return };
+    let (repo, ours) = (server.repo(), Client::ours());
+    let (primary, replica) = (Kuma::new("kuma-v2"), Kuma::new("kuma-v2-fresh"));
+    ours.run(&repo, ["init"]).ok();
+    let ask = |arguments: &[&str], kuma: &Kuma, code| {
+        let proxy = Proxy::start(server.port, |_| None);
+        let data_dir = ["--data-dir", kuma.path().to_str().expect("UTF-8")];
+        ours.run(&repo.through(proxy.port), arguments.iter().chain(&data_dir)).exits(code);
+        cost(&proxy.requests())
+    };
+    assert_eq!(ask(&["publish"], &primary, 0), (10, 2), "the first snapshot");
+    // The shell loop with restic 0.19.1 and a warm cache asked for (6, 4).
+    assert_eq!(ask(&["publish"], &primary, 0), (2, 3), "nothing to publish");
+    assert_eq!(ask(&["plan"], &replica, 2), (3, 8), "a plan");
+    assert_eq!(ask(&["apply"], &replica, 0), (3, 8), "an apply");
+    // The shell loop: (11, 7), and a lock, so write access, in each replica.
+    assert_eq!(ask(&["apply"], &replica, 0), (3, 8), "nothing to apply");
+    primary.run("UPDATE monitor SET name = 'renamed' WHERE id = 7");
+    // The shell loop: (16, 7).
+    assert_eq!(ask(&["publish"], &primary, 0), (10, 8), "one more snapshot");
+    assert_eq!(ask(&["apply"], &replica, 0), (3, 10), "an apply of the second snapshot");
 }
