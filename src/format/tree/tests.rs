@@ -204,10 +204,11 @@ proptest! {
     }
 
     #[test]
-    fn no_damage_panics(at in 0_usize..3000, byte: u8) {
+    fn no_damage_panics(damage in prop::collection::vec((0_usize..3000, any::<u8>()), 1..4), end in 0_usize..3000) {
         let blob = include_bytes!("../../../fixtures/vectors/trees.jsonl");
         let mut blob = blob[..3000].to_vec();
-        blob[at] = byte;
+        damage.into_iter().for_each(|(at, byte)| blob[at] = byte);
         let _ = Tree::decode(&blob);
+        let _ = Tree::decode(&blob[..end]);
     }
 }

@@ -126,10 +126,10 @@ impl Run {
 
     /// A file or directory is stored.
     pub(super) fn done(&self, item: Vec<u8>, previous: Option<&Node>, node: &Node, stats: ItemStats, start: Instant) {
-        self.count(change(previous, node), node, stats);
+        let change = change(previous, node);
+        self.count(change, node, stats);
         let is_dir = node.node_type == NodeType::Dir;
         let item = if is_dir { to_path([&item[..], b"/"].concat()) } else { to_path(item) };
-        let change = change(previous, node);
         self.tell(BackupEvent::ItemDone { item, is_dir, change, stats, duration: start.elapsed() });
     }
 
