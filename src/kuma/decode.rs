@@ -152,3 +152,6 @@ fn read_file(snapshot: &[SnapshotFile], stated: &ManifestFile) -> Result<Snapsho
     }
     Ok(SnapshotFile { path: path.clone(), bytes: bytes.to_vec() })
 }
+
+#[cfg(test)]
+mod tests;

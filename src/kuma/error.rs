@@ -44,6 +44,12 @@ pub enum KumaError {
         /// What is missing.
         reason: String,
     },
+    /// Kuma is in the middle of a change of its schema.
+    #[error("{} is being migrated by Kuma, or Kuma died while it did: try again when it is up", path.display())]
+    Migrating {
+        /// The file.
+        path: PathBuf,
+    },
     /// A damaged database.
     #[error("{} is corrupt ({detail}): restore it from a backup, or repair it with sqlite3's `.recover`", path.display())]
     Corrupt {

@@ -165,10 +165,24 @@ fn migrations(database: &Database) -> Result<Option<BTreeSet<String>>, KumaError
     if create_statement(database, "knex_migrations")?.is_none() {
         return Ok(None);
     }
+    if is_migrating(database)? {
+        return Err(KumaError::Migrating { path: database.path().to_owned() });
+    }
     database.sqlite("read the migrations", |connection| {
         let mut statement = connection.prepare("SELECT name FROM knex_migrations")?;
         let names = statement.query_map([], |row| row.get(0))?;
         names.collect::<rusqlite::Result<_>>().map(Some)
+    })
+}
+
+/// Whether Kuma is changing the schema at this moment, or died while it did.
+fn is_migrating(database: &Database) -> Result<bool, KumaError> {
+    if create_statement(database, "knex_migrations_lock")?.is_none() {
+        return Ok(false);
+    }
+    database.sqlite("read the migration lock", |connection| {
+        let sql = "SELECT EXISTS (SELECT 1 FROM knex_migrations_lock WHERE is_locked = 1)";
+        connection.query_row(sql, [], |row| row.get(0))
     })
 }
 

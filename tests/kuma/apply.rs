@@ -361,3 +361,34 @@ fn a_refused_apply_leaves_the_files_alone() {
     refused(&primary, &replica, &ApplyRules::default());
     assert!(!replica.path().join("upload").exists());
 }
+
+#[test]
+fn a_log_that_a_killed_kuma_left_is_taken_up() {
+    let (primary, replica) = (Kuma::new("kuma-v2-state2"), Kuma::live());
+    let beats = "SELECT count(*) FROM heartbeat WHERE monitor_id NOT IN (9)";
+    let kept: u64 = Kuma::live().ask(beats).parse().unwrap();
+    applied(&primary, &replica);
+    assert_eq!(replica.ask(beats), kept.to_string());
+    assert_eq!(dump(&primary).digest(), dump(&replica).digest());
+}
+
+#[test]
+fn whoever_has_the_database_open_is_named() {
+    let Some([sqlite3]) = crate::support::peers::find(["sqlite3"]) else { return };
+    let (primary, replica) = (Kuma::new("kuma-v2-state2"), Kuma::new("kuma-v2"));
+    let mut other = std::process::Command::new(sqlite3)
+        .arg(replica.database())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    use std::io::{BufRead, Write};
+    other.stdin.as_mut().unwrap().write_all(b"SELECT count(*) FROM monitor;\n").unwrap();
+    let mut line = String::new();
+    std::io::BufReader::new(other.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let error = refused(&primary, &replica, &ApplyRules::default()).to_string();
+    assert!(error.contains(&format!("in use by process {} (", other.id())) && error.contains("sqlite3"), "{error}");
+    drop(other.stdin.take());
+    other.wait().unwrap();
+    applied(&primary, &replica);
+}

@@ -159,3 +159,11 @@ fn a_corrupt_database_is_an_error_that_says_so() {
     let error = Database::open(&kuma.database()).unwrap().dump(&Selection::default()).unwrap_err();
     assert!(matches!(error, KumaError::Corrupt { .. }), "{error}");
 }
+
+#[test]
+fn a_database_in_the_middle_of_a_migration_is_left_alone() {
+    let kuma = Kuma::new("kuma-v2");
+    kuma.run("UPDATE knex_migrations_lock SET is_locked = 1");
+    let error = Database::open(&kuma.database()).unwrap().dump(&Selection::default()).unwrap_err();
+    assert!(matches!(error, KumaError::Migrating { .. }), "{error}");
+}

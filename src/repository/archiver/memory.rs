@@ -37,8 +37,8 @@ enum Entry<'a> {
 impl Repository {
     /// The tree that [`archive_files`](Self::archive_files) would make, without a request.
     ///
-    /// All entries belong to user and group 0 and have the modes 644 and 755 and the time 1970-01-01: equal files
-    /// give equal trees. Fails if a path is empty, leads upwards, or stands twice.
+    /// All entries belong to user and group 0 and have the modes 600 and 700 (they may hold secrets) and the time
+    /// 1970-01-01: equal files give equal trees. Fails if a path is empty, leads upwards, or stands twice.
     pub async fn tree_of_files(&self, files: Arc<[MemoryFile]>) -> Result<TreeId, BackupError> {
         let chunker = Chunker::new(self.chunker_polynomial()?)?;
         let hash = |_: BlobKind, bytes: &[u8]| Ok(SavedBlob { id: BlobId::of(bytes), is_new: false, stored_bytes: 0 });
@@ -103,8 +103,8 @@ impl<Save: FnMut(BlobKind, &[u8]) -> Result<SavedBlob, BackupError>> Archiving<S
 
     fn node(&mut self, name: &[u8], entry: &Entry<'_>) -> Result<Node, BackupError> {
         let (node_type, mode) = match entry {
-            Entry::File(_) => (NodeType::File, 0o100_644),
-            Entry::Folder(_) => (NodeType::Dir, 0o040_755),
+            Entry::File(_) => (NodeType::File, 0o100_600),
+            Entry::Folder(_) => (NodeType::Dir, 0o040_700),
         };
         let mut node = Node::new(name, node_type);
         node.mode = Mode::from_unix(mode);
