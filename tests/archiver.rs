@@ -346,6 +346,26 @@ fn a_dry_run_counts_and_writes_nothing_and_an_unchanged_tree_may_be_skipped() {
 }
 
 #[test]
+fn what_has_not_changed_costs_two_requests() {
+    let paths = ["src", "tests", "fixtures/vectors"].map(PathBuf::from);
+    block_on(async {
+        let repo = repository_in_memory().await;
+        let index = Arc::new(repo.load_index().await.unwrap());
+        let made = repo.backup(index, &paths, &BackupOptions::default()).await.unwrap();
+        let index = Arc::new(repo.load_index().await.unwrap());
+        let before = repo.backend().calls().len();
+        let again = BackupOptions { parent: made.snapshot, ..BackupOptions::default() };
+        let unchanged = repo.backup(index, &paths, &again).await.unwrap();
+        assert_eq!(unchanged.tree, made.tree);
+        assert_eq!(unchanged.summary.files_unmodified, made.summary.files_new);
+        assert!(made.summary.dirs_new > 20, "{:?}", made.summary);
+        // All trees of the parent in one read, and the new snapshot.
+        let calls = repo.backend().calls().split_off(before);
+        assert_eq!(calls.len(), 2, "{calls:?}");
+    });
+}
+
+#[test]
 fn sockets_are_not_stored_and_hard_links_keep_their_inode() {
     let sample = rich_sample();
     block_on(async {
