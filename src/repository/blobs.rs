@@ -14,9 +14,9 @@ use crate::format::{BlobHandle, BlobKind, FileHandle, PackId, PackedBlob, Tree, 
 /// Bytes between two wanted blobs that are read along rather than asked around: about what a request costs.
 const MAX_GAP_BYTES: u64 = 1 << 20;
 /// One read of several blobs ends at this size; one blob may be larger.
-const MAX_READ_BYTES: u64 = 16 << 20;
+const MAX_READ_BYTES: u64 = 8 << 20;
 /// One read of several blobs ends when so much would come out of it.
-const MAX_PLAIN_BYTES: u64 = 32 << 20;
+const MAX_PLAIN_BYTES: u64 = 12 << 20;
 /// Opening less than this is quicker than handing it to another thread.
 const OPEN_HERE_BYTES: usize = 16 << 10;
 
