@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, MAIN_DB, OpenFlags};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::{KumaError, running};
 
@@ -40,7 +40,8 @@ impl Database {
         let database = Database { connection: connect(path, flags)?, path: path.to_owned(), unlocked: None };
         match database.first_read() {
             Ok(()) => {}
-            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::CannotOpen) => {
+            // What SQLite says when it cannot make the files beside.
+            Err(error) if matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) => {
                 return Database::open_unlocked(path);
             }
             Err(error) => return Err(KumaError::of_sqlite(path, "read the database", error)),
@@ -163,18 +164,27 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, KumaError> {
 
 fn exists(path: &Path) -> Result<(), KumaError> {
     match std::fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => Ok(()),
+        Ok(metadata) if metadata.is_file() => readable(path),
         Ok(_) => Err(KumaError::NotADatabase { path: path.to_owned() }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(KumaError::Missing { path: path.to_owned() }),
         Err(source) => Err(KumaError::File { action: "look at", path: path.to_owned(), source }),
     }
 }
 
-/// Whether a write-ahead log lies beside the file.
+/// Asked of the system without opening the file: to close it again would drop the locks that this process holds on it.
+fn readable(path: &Path) -> Result<(), KumaError> {
+    rustix::fs::access(path, rustix::fs::Access::READ_OK).map_err(|error| KumaError::File {
+        action: "read",
+        path: path.to_owned(),
+        source: error.into(),
+    })
+}
+
+/// Whether a write-ahead log with anything in it lies beside the file.
 fn log_exists(path: &Path) -> bool {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    Path::new(&log).exists()
+    std::fs::metadata(&log).is_ok_and(|log| log.len() > 0)
 }
 
 /// SQLite's URI of a file that nobody changes: <https://www.sqlite.org/uri.html>.

@@ -167,3 +167,31 @@ fn a_database_in_the_middle_of_a_migration_is_left_alone() {
     let error = Database::open(&kuma.database()).unwrap().dump(&Selection::default()).unwrap_err();
     assert!(matches!(error, KumaError::Migrating { .. }), "{error}");
 }
+
+/// A link in the place of the file that SQLite would have to make, and follows none: as in a directory that may not be
+/// written, only that it holds for root too.
+fn forbid_shared_memory(kuma: &Kuma) {
+    std::os::unix::fs::symlink("/nowhere", kuma.path().join("kuma.db-shm")).unwrap();
+}
+
+#[test]
+fn a_read_only_directory_is_read_as_it_lies() {
+    let kuma = Kuma::new("kuma-v2");
+    let expected = dump(&kuma);
+    forbid_shared_memory(&kuma);
+    let database = Database::open(&kuma.database()).unwrap();
+    assert!(database.dump(&Selection::default()).unwrap().1 == expected);
+    let bytes = std::fs::read(kuma.database()).unwrap();
+    std::fs::write(kuma.database(), [bytes, vec![0; 4096]].concat()).unwrap();
+    let error = database.dump(&Selection::default()).unwrap_err();
+    assert!(matches!(error, KumaError::ChangedMeanwhile { .. }), "{error}");
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_an_error_not_an_older_state() {
+    let kuma = Kuma::live();
+    std::fs::remove_file(kuma.path().join("kuma.db-shm")).unwrap();
+    forbid_shared_memory(&kuma);
+    let error = Database::open(&kuma.database()).map(|_| ()).unwrap_err();
+    assert!(matches!(error, KumaError::LogUnreadable { .. }), "{error}");
+}
