@@ -11,6 +11,7 @@ pub(crate) fn of_repository(error: &RepositoryError) -> Option<String> {
         E::EmptyConfig { .. } | E::Damaged { file: crate::format::FileHandle::CONFIG, .. } => {
             "the file config cannot be made anew: bring it back from a copy of the repository"
         }
+        E::UnknownVersion { .. } => "a newer program made it: use a newer version of this one, or of restic",
         E::AlreadyThere { .. } => "use the repository that is there, or choose an empty place for the new one",
         E::LegacyLayout { .. } => "restic 0.17 or older moves the files: `restic migrate s3_layout`",
         E::TooManyKeys { .. } => "--key-hint ID names the key to try first",

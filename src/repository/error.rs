@@ -32,6 +32,14 @@ pub enum RepositoryError {
         /// Where the repository is.
         location: String,
     },
+    /// The repository has a version that this program does not know.
+    #[error("the repository at {location} is of version {version}; known are 1 and 2")]
+    UnknownVersion {
+        /// Where the repository is.
+        location: String,
+        /// Its version.
+        version: u64,
+    },
     /// A repository, or a part of one, is already where a new one should be made.
     #[error("the repository at {location} already has {what}")]
     AlreadyThere {

@@ -12,7 +12,9 @@ use super::unpacked::unsealable;
 use super::windows::Windows;
 use super::{Identity, Interrupt, Password, Progress, RepositoryError};
 use crate::backend::Backend;
-use crate::format::{Compression, Config, FileHandle, FileType, KeyId, MasterKey, Polynomial, ScryptParams, Version};
+use crate::format::{
+    Compression, Config, FileHandle, FileType, FormatError, KeyId, MasterKey, Polynomial, ScryptParams, Version,
+};
 
 /// The pack size restic writes by default.
 pub const DEFAULT_PACK_SIZE_BYTES: u32 = 16 << 20;
@@ -147,7 +149,7 @@ impl Repository {
             Err(error) => return Err(error.into()),
         };
         let (key_id, key) = keys::search(&backend, password, options.key_hint.as_deref(), &sealed).await?;
-        let config = open_config(&key, &sealed)?;
+        let config = open_config(&location, &key, &sealed)?;
         Ok(Repository {
             inner: Arc::new(Inner {
                 backend,
@@ -243,8 +245,13 @@ fn seal_config(key: &MasterKey, config: &Config) -> Result<Vec<u8>, RepositoryEr
 }
 
 /// `config` is sealed and never compressed (restic-format 4.1); it has no name to compare its bytes with.
-fn open_config(key: &MasterKey, sealed: &[u8]) -> Result<Config, RepositoryError> {
+fn open_config(location: &str, key: &MasterKey, sealed: &[u8]) -> Result<Config, RepositoryError> {
     let damaged = |fault| RepositoryError::Damaged { file: FileHandle::CONFIG, fault };
     let plain = key.open(sealed).map_err(|fault| damaged(fault.into()))?;
-    Config::decode(&plain).map_err(|fault| damaged(fault.into()))
+    Config::decode(&plain).map_err(|fault| match fault {
+        FormatError::UnsupportedVersion { version } => {
+            RepositoryError::UnknownVersion { location: location.to_owned(), version }
+        }
+        fault => damaged(fault.into()),
+    })
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::*;
@@ -66,6 +68,41 @@ async fn a_config_of_any_length_and_no_sense_is_an_error() {
             RepositoryError::Damaged { file, .. } => assert_eq!(file, FileHandle::CONFIG),
             error => panic!("{length}: {error}"),
         }
+    }
+}
+
+/// A store with the key of `made` and a config of this text.
+async fn with_config(made: &Repository, config: &str) -> Backend {
+    let backend = Backend::memory();
+    let key = FileHandle::from(made.key_id());
+    backend.write(&key, made.backend().read(&key).await.unwrap()).await.unwrap();
+    let sealed = made.inner.key.seal(config.as_bytes()).unwrap();
+    backend.write(&FileHandle::CONFIG, Bytes::from(sealed)).await.unwrap();
+    backend
+}
+
+#[tokio::test]
+async fn a_repository_of_a_newer_version_is_named_as_such() {
+    let made = repository().await;
+    let backend = with_config(&made, r#"{"version":3,"id":"x","chunker_polynomial":"3da3358b4dc173"}"#).await;
+    let error = Repository::open(backend, &password(), options()).await.err().unwrap();
+    assert!(matches!(error, RepositoryError::UnknownVersion { version: 3, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_repository_that_cuts_files_badly_is_read_and_not_written() {
+    let made = repository().await;
+    // Reducible; of a low and of a high degree; zero.
+    for polynomial in ["38f1e565e288df", "83", "2000000000000027", "0"] {
+        let config = format!(r#"{{"version":2,"id":"x","chunker_polynomial":"{polynomial}"}}"#);
+        let repo = Repository::open(with_config(&made, &config).await, &password(), options()).await.unwrap();
+        assert!(repo.snapshots().await.unwrap().is_empty());
+        let before = repo.backend().calls().len();
+        let index = Arc::new(repo.load_index().await.unwrap());
+        let error = repo.archive_files(index, Arc::new([])).await.err().unwrap().to_string();
+        assert!(error.contains("can only be read"), "{error}");
+        let wrote = repo.backend().calls().iter().skip(before).any(|call| call.operation == Operation::Write);
+        assert!(!wrote, "{polynomial}");
     }
 }
 
