@@ -185,17 +185,16 @@ impl CliError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             CliError::Incomplete => 3,
-            CliError::Repository(error) | CliError::Hinted { error, .. } => match error {
-                RepositoryError::NoRepository { .. } => 10,
-                RepositoryError::Locked(_) => 11,
-                RepositoryError::WrongPassword { .. } => 12,
-                RepositoryError::Interrupted => 130,
-                _ => 1,
-            },
             CliError::Interrupted => 130,
             // As a shell tells of a process that SIGPIPE ended.
             CliError::OutputClosed => 141,
-            _ => 1,
+            error => match error.of_repository() {
+                Some(RepositoryError::NoRepository { .. }) => 10,
+                Some(RepositoryError::Locked(_)) => 11,
+                Some(RepositoryError::WrongPassword { .. }) => 12,
+                Some(RepositoryError::Interrupted) => 130,
+                _ => 1,
+            },
         }
     }
 
@@ -220,8 +219,25 @@ impl CliError {
                 "the password comes from --password-file, --password-command, RESTIC_PASSWORD, RESTIC_PASSWORD_FILE, \
                  RESTIC_PASSWORD_COMMAND or stdin; if it is meant to be empty, say {option}"
             )),
-            CliError::Repository(error) => hint::of_repository(error),
             CliError::Hinted { hint, .. } => Some(hint.clone()),
+            error => error.of_repository().and_then(hint::of_repository),
+        }
+    }
+
+    /// The repository's error that is behind this one, whoever met it.
+    fn of_repository(&self) -> Option<&RepositoryError> {
+        match self {
+            CliError::Repository(error) | CliError::Hinted { error, .. } => Some(error),
+            CliError::Replicate(error) => match &**error {
+                ReplicateError::Repository(error) | ReplicateError::Store(BackupError::Repository(error)) => {
+                    Some(error)
+                }
+                ReplicateError::Read { source, .. } => match &**source {
+                    RestoreError::Repository(error) => Some(error),
+                    _ => None,
+                },
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -283,10 +299,22 @@ mod tests {
     }
 
     #[test]
+    fn a_way_out_is_told_whoever_met_the_error() {
+        let polynomial = crate::format::Polynomial::from_bits(7);
+        let error = || RepositoryError::UnsuitedPolynomial { polynomial };
+        let hint = CliError::from(error()).hint();
+        assert!(hint.is_some());
+        assert_eq!(CliError::from(ReplicateError::Store(BackupError::Repository(error()))).hint(), hint);
+    }
+
+    #[test]
     fn exit_codes_are_those_of_restic() {
         assert_eq!(CliError::usage("x").exit_code(), 1);
         assert_eq!(CliError::Incomplete.exit_code(), 3);
         assert_eq!(CliError::Interrupted.exit_code(), 130);
         assert_eq!(CliError::from(RepositoryError::Interrupted).exit_code(), 130);
+        let source = Box::new(RestoreError::Repository(RepositoryError::Interrupted));
+        let reading = ReplicateError::Read { snapshot: crate::format::Id::of(b"").into(), source };
+        assert_eq!(CliError::from(reading).exit_code(), 130);
     }
 }
