@@ -1,6 +1,8 @@
 //! Which values may be shown to people and written to logs: only what stands here. A column that a later Kuma adds is
 //! hidden until somebody has looked at it.
 
+use std::borrow::Cow;
+
 /// How a value may be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Show {
@@ -103,6 +105,25 @@ pub(super) fn address(text: &str) -> Option<String> {
     Some(format!("{scheme}://{host}{}", if more.is_empty() || more == "/" { more } else { "/…" }))
 }
 
+/// The text with `…` for the user and password of every URL in it: a host name or a description may be one, too.
+pub(super) fn without_logins(text: &str) -> Cow<'_, str> {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        let end = after.find(|c: char| c.is_whitespace() || "/?#".contains(c)).unwrap_or(after.len());
+        // A password may hold anything: what stands before the last `@` of the authority is not shown.
+        let host = after.get(..end).and_then(|authority| authority.rfind('@'));
+        shown.push_str(before);
+        shown.push_str(if host.is_some() { "://…" } else { "://" });
+        rest = host.and_then(|at| after.get(at..)).unwrap_or(after);
+    }
+    if shown.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    shown.push_str(rest);
+    Cow::Owned(shown)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +154,19 @@ mod tests {
         assert_eq!(column("setting", "value", Some("keepDataPeriodDays")), Show::Plain);
         assert_eq!(column("notification", "config", None), Show::Members);
         assert_eq!(column("monitor", "url", None), Show::Address);
+    }
+
+    #[test]
+    fn a_login_in_any_text_is_hidden() {
+        for (text, shown) in [
+            ("mqtt://user:p@ss@broker:1883", "mqtt://…@broker:1883"),
+            ("see https://a:b@c/x and ftp://d@e, mail f@g", "see https://…@c/x and ftp://…@e, mail f@g"),
+            ("https://example.com/@user", "https://example.com/@user"),
+            ("://", "://"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(without_logins(text), shown);
+        }
     }
 
     #[test]

@@ -183,7 +183,7 @@ fn show_of(table: &TableChanges, row: &Row, index: usize) -> Show {
 fn visible(table: &TableChanges, row: &Row, index: usize, value: &Value) -> Option<String> {
     match (show_of(table, row, index), value) {
         (Show::Plain, Value::Text(_)) if table.spec.name == "setting" => {
-            value.as_text().map(|text| shortened(&clean(text)))
+            value.as_text().map(|text| shortened(&clean(&printable::without_logins(text))))
         }
         (Show::Plain, _) | (Show::Address, Value::Null | Value::Integer(_)) => Some(shown(value)),
         (Show::Address, _) => match value.as_text()? {
@@ -220,7 +220,7 @@ pub(super) fn shown(value: &Value) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", shortened(&clean(text)))
+    format!("\"{}\"", shortened(&clean(&printable::without_logins(text))))
 }
 
 fn shortened(text: &str) -> String {
@@ -261,7 +261,7 @@ pub(super) fn plain_json(value: &Value) -> Json {
         Value::Null => Json::Null,
         Value::Integer(number) => json!(number),
         Value::Real(number) => json!(number),
-        Value::Text(bytes) => json!(String::from_utf8_lossy(bytes)),
+        Value::Text(bytes) => json!(printable::without_logins(&String::from_utf8_lossy(bytes))),
         Value::Blob(bytes) => json!({ "blob_bytes": bytes.len() }),
     }
 }
