@@ -5,6 +5,7 @@
 //! That works across containers, and once granted, nobody can come in between. *Who* it is, is only for the message, and
 //! read from `/proc` as far as this process may look.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -14,7 +15,7 @@ use std::path::Path;
 pub struct Holder {
     /// Its process id, as seen from here.
     pub pid: u32,
-    /// Its command line, shortened.
+    /// Its program and script, such as `node server/server.js`; other arguments may hold a password.
     pub command: String,
 }
 
@@ -44,7 +45,25 @@ fn has_open(pid: u32, device: u64, inode: u64) -> bool {
 }
 
 fn command(pid: u32) -> String {
-    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    told(&std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default())
+}
+
+/// The first word of a command line, and the second if it is no option.
+fn told(line: &[u8]) -> String {
     let words: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+    let script = |(place, word): &(usize, &Cow<'_, str>)| *place == 0 || !word.starts_with('-');
+    let words: Vec<_> = words.iter().enumerate().take(2).filter(script).map(|(_, word)| word.as_ref()).collect();
     words.join(" ").trim().chars().filter(|c| !c.is_control()).take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_is_told_without_its_options() {
+        assert_eq!(told(b"node\0server/server.js\0--ssl-key-passphrase=hunter2\0"), "node server/server.js");
+        assert_eq!(told(b"node\0--ssl-key-passphrase=hunter2\0"), "node");
+        assert_eq!(told(b""), "");
+    }
 }
