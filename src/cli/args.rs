@@ -30,7 +30,8 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  export RESTIC_REPOSITORY=s3:https://s3.example.com/bucket/kuma RESTIC_PASSWORD_FILE=/etc/kuma-password
+  export RESTIC_REPOSITORY=s3:https://s3.example.com/bucket/kuma
+  export RESTIC_PASSWORD_FILE=/etc/kuma-password
   replicator-kuma init                 make the repository
   replicator-kuma publish              on the primary: publish what changed
   replicator-kuma plan                 on a replica: what would change
@@ -41,7 +42,8 @@ Examples:
 
 const MORE_EXAMPLES: &str = "\
 Examples:
-  export RESTIC_REPOSITORY=s3:https://s3.example.com/bucket/kuma RESTIC_PASSWORD_FILE=/etc/kuma-password
+  export RESTIC_REPOSITORY=s3:https://s3.example.com/bucket/kuma
+  export RESTIC_PASSWORD_FILE=/etc/kuma-password
   replicator-kuma init                 make the repository
   replicator-kuma publish              on the primary: publish what changed
   replicator-kuma plan                 on a replica: what would change
@@ -61,9 +63,11 @@ Exit codes:
   141  whoever read the output went away
 
 Environment:
-  Each option that names a variable takes its value from there unless it is given itself; an empty variable is
-  as good as none. Buckets: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_DEFAULT_REGION,
-  AWS_PROFILE, AWS_SHARED_CREDENTIALS_FILE. Besides: RESTIC_HOST, RESTIC_PROGRESS_FPS, NO_COLOR, TZ.";
+  An option that names a variable takes its value from there, unless it is
+  given itself; an empty variable counts as none. For buckets:
+  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN,
+  AWS_DEFAULT_REGION, AWS_PROFILE, AWS_SHARED_CREDENTIALS_FILE.
+  Besides: RESTIC_HOST, RESTIC_PROGRESS_FPS, NO_COLOR, TZ.";
 
 /// What can be done.
 #[derive(Subcommand)]

@@ -146,7 +146,7 @@ pub(super) async fn run(context: &Context, args: &BackupArgs) -> Result<Outcome,
         outcome
     };
     let mode = if args.dry_run { LockMode::None } else { LockMode::Shared };
-    let outcome = context.locked(&repository, mode, work).await?;
+    let outcome = context.locked_to_write(&repository, mode, work).await?;
     report.finish(&outcome, args.dry_run);
     if outcome.is_incomplete { Err(CliError::Incomplete) } else { Ok(Outcome::Done) }
 }

@@ -84,8 +84,8 @@ async fn print(context: &Context, repo: &Repository, kind: Kind, id: Id, spec: &
             let json = repo.load_unpacked(&FileHandle { file_type: FileType::Index, id }).await?;
             output.answer(String::from_utf8_lossy(&json).trim_end())?;
         }
-        Kind::Pack => output.content(&pack(context, repo, id.into()).await?)?,
-        Kind::Blob => output.content(&blob(repo, id.into()).await?)?,
+        Kind::Pack => output.answer_bytes(&pack(context, repo, id.into()).await?)?,
+        Kind::Blob => output.answer_bytes(&blob(repo, id.into()).await?)?,
         Kind::Tree => {
             let found = repo.find_snapshot(spec, &no_filter).await?;
             let index = repo.load_index().await?;
@@ -120,9 +120,26 @@ fn encoded_config(repo: &Repository) -> Result<Vec<u8>, CliError> {
     repo.config().encode().map_err(|error| CliError::usage(error.to_string()))
 }
 
-/// A JSON text with line breaks, its fields and numbers as they are.
+/// A JSON text with line breaks, its fields and numbers as they are, and Go's escapes.
 fn indented(json: &[u8]) -> Result<String, CliError> {
     let fault = |error: serde_json::Error| CliError::usage(format!("it is not JSON: {error}"));
     let value: serde_json::Value = serde_json::from_slice(json).map_err(fault)?;
-    serde_json::to_string_pretty(&value).map_err(fault)
+    let text = serde_json::to_string_pretty(&value).map_err(fault)?;
+    // Outside of strings JSON has none of these.
+    Ok(['<', '>', '&', '\u{2028}', '\u{2029}']
+        .iter()
+        .fold(text, |text, character| text.replace(*character, &format!("\\u{:04x}", u32::from(*character)))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_indented_as_go_does() {
+        let text = indented(br#"{"b":[1,"<&>"],"a":{},"c":[]}"#).unwrap();
+        let expected = "{\n  \"b\": [\n    1,\n    \"\\u003c\\u0026\\u003e\"\n  ],\n  \"a\": {},\n  \"c\": []\n}";
+        assert_eq!(text, expected);
+        assert!(indented(b"{").is_err());
+    }
 }

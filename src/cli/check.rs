@@ -106,6 +106,7 @@ async fn check(context: &Context, args: &CheckArgs) -> Result<CheckReport, CliEr
 fn listener(steps: &std::sync::Arc<Steps>, output: &Output) -> Progress {
     let (others, output) = (steps.listener(output), output.clone());
     Progress::new(move |event| match &event {
+        Event::Note(text) => output.note(text),
         Event::Finding { is_hint: true, text } => output.verbose(text),
         Event::Finding { text, .. } if output.is_json() => {
             output.json_error(&Found { message_type: "error", message: text });

@@ -1,15 +1,17 @@
 //! What every command works with: settings, output, and the way to an open repository.
 
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use super::error::CliError;
 use super::output::Output;
 use super::password::{PasswordSource, Purpose};
+use super::progress::{Meter, Steps};
 use super::settings::{RepositorySource, Settings};
 use super::store;
 use super::when::Zone;
 use crate::backend::Backend;
-use crate::repository::{Event, Interrupt, LockMode, OpenOptions, Password, Progress, Repository, RepositoryError};
+use crate::repository::{Interrupt, LockMode, OpenOptions, Password, Progress, Repository, RepositoryError};
 
 /// A person may mistype so often.
 const TRIES: usize = 3;
@@ -42,12 +44,14 @@ pub(crate) struct Context {
     pub(crate) interrupt: Interrupt,
     /// The zone that times are shown in.
     pub(crate) zone: Zone,
+    /// Tells the progress of what has no progress of its own.
+    meter: OnceLock<Meter>,
 }
 
 impl Context {
     pub(crate) fn new(settings: Settings, output: Output, interrupt: Interrupt) -> Context {
         let zone = Zone::of_this_system(&settings.environment);
-        Context { settings, output, interrupt, zone }
+        Context { settings, output, interrupt, zone, meter: OnceLock::new() }
     }
 
     /// The store that the options name.
@@ -75,19 +79,13 @@ impl Context {
         options
     }
 
-    /// What happens in the repository, for commands that have nothing of their own to show.
-    pub(crate) fn progress(&self) -> Progress {
-        let output = self.output.clone();
-        Progress::new(move |event| match event {
-            Event::Note(text) => output.note(&text),
-            Event::Warning(text) => output.error(&text),
-            _ => {}
-        })
-    }
-
-    /// Opens the repository that the options name, asking for the password if need be.
+    /// Opens the repository that the options name, asking for the password if need be, and tells what happens in it
+    /// until the command ends.
     pub(crate) async fn open(&self) -> Result<Repository, CliError> {
-        self.open_with(self.progress()).await
+        let steps = Steps::new();
+        let repository = self.open_with(steps.listener(&self.output)).await?;
+        let _ = self.meter.set(Meter::start(self, steps));
+        Ok(repository)
     }
 
     /// The same, with another listener.
@@ -112,7 +110,7 @@ impl Context {
         key_hint: Option<String>,
     ) -> Result<Repository, CliError> {
         let backend = store::open(&location.read()?, &self.settings, &self.output)?;
-        let options = OpenOptions { key_hint, ..self.open_options(self.progress()) };
+        let options = OpenOptions { key_hint, ..self.open_options(Steps::new().listener(&self.output)) };
         self.open_backend(backend, password, Purpose::FROM, options).await
     }
 
@@ -131,7 +129,7 @@ impl Context {
                 Err(RepositoryError::WrongPassword { .. }) if tries > 0 => {
                     self.output.error("wrong password, try again")
                 }
-                Err(error @ RepositoryError::WrongPassword { .. }) => {
+                Err(error @ RepositoryError::WrongPassword { .. }) if !source.is_typed() => {
                     return Err(CliError::Hinted { error, hint: source.told() });
                 }
                 outcome => return Ok(outcome?),
@@ -160,7 +158,18 @@ impl Context {
         }
     }
 
-    /// Runs `work` on an open repository under a lock.
+    /// Runs what writes under a lock, whatever the operator wants: without it a prune elsewhere takes away what this
+    /// relies on.
+    pub(crate) async fn locked_to_write<T>(
+        &self,
+        repository: &Repository,
+        mode: LockMode,
+        work: impl Future<Output = Result<T, CliError>>,
+    ) -> Result<T, CliError> {
+        repository.locked(mode, self.settings.retry_lock, work).await
+    }
+
+    /// Runs `work` on an open repository under a lock, unless the operator wants none.
     pub(crate) async fn locked<T>(
         &self,
         repository: &Repository,

@@ -194,7 +194,7 @@ impl Sink {
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Sink::Stdout(output) => output.content(bytes).map(|()| bytes.len()),
+            Sink::Stdout(output) => output.answer_bytes(bytes).map(|()| bytes.len()),
             Sink::File(file) => file.write(bytes),
         }
     }

@@ -35,7 +35,7 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "COMMAND", help_heading = REPOSITORY, conflicts_with = "password_file")]
     pub(crate) password_command: Option<String>,
 
-    /// Use the empty password; every command on such a repository needs this option
+    /// Use the empty password; such a repository needs this option with every command
     #[arg(long, global = true, help_heading = REPOSITORY, hide_short_help = true)]
     pub(crate) insecure_no_password: bool,
 
@@ -43,7 +43,7 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "KEY", help_heading = REPOSITORY, hide_short_help = true)]
     pub(crate) key_hint: Option<String>,
 
-    /// Print JSON, field for field as restic does where restic has the command
+    /// Print JSON; for the commands that restic has too, with its fields
     #[arg(long, global = true, help_heading = OUTPUT)]
     pub(crate) json: bool,
 
@@ -51,24 +51,24 @@ pub(crate) struct GlobalArgs {
     #[arg(short, long, global = true, help_heading = OUTPUT)]
     pub(crate) quiet: bool,
 
-    /// Print more: -v tells each phase, -vv or --verbose=2 each file
+    /// Print more: -v for each phase, -vv or --verbose=2 for each file
     #[arg(short, long, global = true, value_name = "LEVEL", help_heading = OUTPUT, action = ArgAction::Append,
         num_args = 0..=1, require_equals = true, default_missing_value = "+1", value_parser = parse_verbosity)]
     pub(crate) verbose: Vec<VerboseStep>,
 
-    /// Take no lock: for a repository that may only be read
+    /// Read without a lock, for a repository that may only be read; what writes takes one in any case
     #[arg(long, global = true, help_heading = ACCESS)]
     pub(crate) no_lock: bool,
 
-    /// Wait so long for a lock that somebody else holds, as in 30s, 5m or 2h
+    /// Wait this long for a lock that somebody else holds: 30s, 5m, 2h
     #[arg(long, global = true, value_name = "DURATION", help_heading = ACCESS, value_parser = parse_duration)]
     pub(crate) retry_lock: Option<Duration>,
 
-    /// Compress new data so; version 1 repositories have no compression [env: RESTIC_COMPRESSION] [default: auto]
+    /// How to compress new data, in repositories of version 2 [env: RESTIC_COMPRESSION] [default: auto]
     #[arg(long, global = true, value_name = "MODE", help_heading = STORAGE, hide_short_help = true)]
     pub(crate) compression: Option<CompressionMode>,
 
-    /// Aim at pack files of so many MiB, 4 to 128 [env: RESTIC_PACK_SIZE] [default: 16]
+    /// The size to aim at for pack files, 4 to 128 MiB [env: RESTIC_PACK_SIZE] [default: 16]
     #[arg(long, global = true, value_name = "MIB", help_heading = STORAGE, hide_short_help = true)]
     pub(crate) pack_size: Option<u32>,
 
@@ -76,32 +76,32 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, help_heading = STORAGE, hide_short_help = true)]
     pub(crate) no_extra_verify: bool,
 
-    /// Trust the certificates in this PEM file and no others [env: RESTIC_CACERT]
+    /// Trust the certificates in this PEM file, and no others; several times [env: RESTIC_CACERT]
     #[arg(long, global = true, value_name = "FILE", help_heading = STORAGE, hide_short_help = true, value_delimiter = ',')]
     pub(crate) cacert: Vec<PathBuf>,
 
-    /// Show this PEM file, a certificate and its key, to the server [env: RESTIC_TLS_CLIENT_CERT]
-    #[arg(long, global = true, value_name = "FILE", help_heading = STORAGE, hide_short_help = true)]
+    /// restic's; refused, since it is not supported yet [env: RESTIC_TLS_CLIENT_CERT]
+    #[arg(long, global = true, value_name = "FILE", help_heading = STORAGE, hide = true)]
     pub(crate) tls_client_cert: Option<PathBuf>,
 
-    /// Do not check the server's certificate
-    #[arg(long, global = true, help_heading = STORAGE, hide_short_help = true)]
+    /// restic's; refused, since it is not supported
+    #[arg(long, global = true, help_heading = STORAGE, hide = true)]
     pub(crate) insecure_tls: bool,
 
-    /// Give up and retry a request that has made no progress for so long [default: 1m]
+    /// Try a request again when nothing has moved for this long [default: 1m]
     #[arg(long, global = true, value_name = "DURATION", help_heading = STORAGE, hide_short_help = true,
         value_parser = parse_duration)]
     pub(crate) stuck_request_timeout: Option<Duration>,
 
-    /// Send at most so many KiB in a second
-    #[arg(long, global = true, value_name = "KIB", help_heading = STORAGE, hide_short_help = true)]
+    /// restic's; refused, since it is not supported yet
+    #[arg(long, global = true, value_name = "KIB", help_heading = STORAGE, hide = true)]
     pub(crate) limit_upload: Option<u32>,
 
-    /// Receive at most so many KiB in a second
-    #[arg(long, global = true, value_name = "KIB", help_heading = STORAGE, hide_short_help = true)]
+    /// restic's; refused, since it is not supported yet
+    #[arg(long, global = true, value_name = "KIB", help_heading = STORAGE, hide = true)]
     pub(crate) limit_download: Option<u32>,
 
-    /// Call the program so in HTTP requests [env: RESTIC_HTTP_USER_AGENT]
+    /// The name this program goes by in HTTP requests [env: RESTIC_HTTP_USER_AGENT]
     #[arg(long, global = true, value_name = "NAME", help_heading = STORAGE, hide_short_help = true)]
     pub(crate) http_user_agent: Option<String>,
 

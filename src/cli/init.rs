@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::password::{Names, PasswordSource, Purpose};
 use super::settings::RepositorySource;
 use crate::format::{Polynomial, Version};
-use crate::repository::{InitOptions, Repository};
+use crate::repository::{InitOptions, Progress, Repository};
 
 /// Make a new repository
 #[derive(Args)]
@@ -72,7 +72,7 @@ pub(super) async fn run(context: &Context, args: &InitArgs) -> Result<Outcome, C
     let backend = context.backend()?;
     let location = backend.location();
     let password = context.settings.password.obtain_new(Purpose::INIT, &context.interrupt).await?;
-    let open = context.open_options(context.progress());
+    let open = context.open_options(Progress::silent());
     let options = InitOptions { version, chunker_polynomial, open, ..InitOptions::default() };
     let repository = context.unless_interrupted(Repository::init(backend, &password, options)).await?;
     let id = repository.config().id.as_str();

@@ -69,24 +69,25 @@ struct KeyEntry {
 
 pub(super) async fn run(context: &Context, args: &KeyArgs) -> Result<Outcome, CliError> {
     let repository = context.open().await?;
-    let mode = match args.command {
-        KeyCommand::List | KeyCommand::Add(_) => LockMode::Shared,
-        KeyCommand::Remove { .. } | KeyCommand::Passwd(_) => LockMode::Exclusive,
-    };
-    let work = async {
-        match &args.command {
-            KeyCommand::List => list(context, &repository).await,
-            KeyCommand::Add(new) => add(context, &repository, new).await,
-            KeyCommand::Remove { id } => {
-                let removed = repository.remove_key(id).await?;
-                context.output.note(&format!("removed key {removed}"));
-                Ok(())
-            }
-            KeyCommand::Passwd(new) => passwd(context, &repository, new).await,
+    match &args.command {
+        KeyCommand::List => context.locked(&repository, LockMode::Shared, list(context, &repository)).await?,
+        KeyCommand::Add(new) => {
+            context.locked_to_write(&repository, LockMode::Shared, add(context, &repository, new)).await?;
         }
-    };
-    context.locked(&repository, mode, work).await?;
+        KeyCommand::Remove { id } => {
+            context.locked_to_write(&repository, LockMode::Exclusive, remove(context, &repository, id)).await?;
+        }
+        KeyCommand::Passwd(new) => {
+            context.locked_to_write(&repository, LockMode::Exclusive, passwd(context, &repository, new)).await?;
+        }
+    }
     Ok(Outcome::Done)
+}
+
+async fn remove(context: &Context, repository: &Repository, id: &str) -> Result<(), CliError> {
+    let removed = repository.remove_key(id).await?;
+    context.output.note(&format!("removed key {removed}"));
+    Ok(())
 }
 
 async fn add(context: &Context, repository: &Repository, new: &NewKeyArgs) -> Result<(), CliError> {

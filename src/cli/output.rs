@@ -102,21 +102,20 @@ impl Output {
         self.write_answer(bytes, b"")
     }
 
-    /// Prints content that was asked for as it is, to a terminal too.
-    pub(crate) fn content(&self, bytes: &[u8]) -> io::Result<()> {
-        self.with_streams(|streams| streams.stdout.write_all(bytes))
-    }
-
     /// Prints a value as one line of JSON, as Go's encoder writes it.
     pub(crate) fn json(&self, value: &impl Serialize) -> io::Result<()> {
         let mut line = to_json(value)?;
+        if self.inner.stdout_is_terminal {
+            line = text::visible_json(&String::from_utf8_lossy(&line)).into_bytes();
+        }
         line.push(b'\n');
-        self.with_streams(|streams| streams.stdout.write_all(&line).and_then(|()| streams.stdout.flush()))
+        self.with_streams(|streams| streams.stdout.write_all(&line))
     }
 
-    /// The same, where nobody can take an error: it is told at the [end](Output::finish).
+    /// The same at once, where nobody can take an error: it is told at the [end](Output::finish).
     pub(crate) fn json_note(&self, value: &impl Serialize) {
-        if let Err(failure) = self.json(value) {
+        let printed = self.json(value).and_then(|()| self.with_streams(|streams| streams.stdout.flush()));
+        if let Err(failure) = printed {
             self.lock().failure.get_or_insert(failure);
         }
     }
@@ -134,6 +133,13 @@ impl Output {
     /// Tells a person about a single file (`-vv`).
     pub(crate) fn debug(&self, line: &str) {
         self.tell(Verbosity::Debug, line);
+    }
+
+    /// Tells a person what has nothing to do with the answer: on stderr; silent with `--quiet` and `--json`.
+    pub(crate) fn remark(&self, line: &str) {
+        if !self.inner.json && self.inner.verbosity >= Verbosity::Normal {
+            self.error(line);
+        }
     }
 
     /// Tells only a person who watches.
@@ -296,6 +302,14 @@ mod tests {
         output.verbose("load index");
         output.json(&"<a>").unwrap();
         assert_eq!(stdout.text(), "\"\\u003ca\\u003e\"\n");
+    }
+
+    #[test]
+    fn json_stays_json_on_a_terminal() {
+        let (output, stdout, _) = captured(Verbosity::Normal, true, true);
+        output.json(&"\u{9b}2J\u{7f}\u{e0041}ü").unwrap();
+        assert_eq!(stdout.text(), "\"\\u009b2J\\u007f\\udb40\\udc41ü\"\n");
+        assert_eq!(serde_json::from_str::<String>(&stdout.text()).unwrap(), "\u{9b}2J\u{7f}\u{e0041}ü");
     }
 
     #[test]

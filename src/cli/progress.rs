@@ -90,7 +90,13 @@ async fn tell(output: Output, status: Arc<dyn Status>, bar: Option<ProgressBar>,
         };
         tokio::select! {
             () = tick => match &bar {
-                Some(bar) => bar.set_message(shown(&status.lines())),
+                Some(bar) => {
+                    let message = shown(&status.lines());
+                    // Nothing to tell, and nothing told before: the terminal is left alone.
+                    if !(message.is_empty() && bar.message().is_empty()) {
+                        bar.set_message(message);
+                    }
+                }
                 None if output.is_json() => status.print_json(&output),
                 None => status.lines().iter().take(1).for_each(|line| output.error(line)),
             },
@@ -139,7 +145,8 @@ impl Steps {
                 self.done.fetch_add(1, Ordering::Relaxed);
             }
             Event::StepFinished { .. } => *current = None,
-            Event::Note(text) => output.note(text),
+            // On stdout it would stand in the middle of what a command prints.
+            Event::Note(text) => output.remark(text),
             Event::Warning(text) => output.error(text),
             _ => {}
         }
@@ -177,8 +184,8 @@ mod tests {
         assert_eq!(steps.lines(), ["[0:00] 25.00%  1 / 4 packs"]);
         listener.report(Event::StepFinished { step: Step::Packs });
         assert_eq!(steps.lines(), [""; 0]);
-        listener.report(Event::Note("check all packs".to_owned()));
+        listener.report(Event::Note("waiting for a lock".to_owned()));
         listener.report(Event::Warning("a lock stayed".to_owned()));
-        assert_eq!((stdout.text().as_str(), stderr.text().as_str()), ("check all packs\n", "a lock stayed\n"));
+        assert_eq!((stdout.text().as_str(), stderr.text().as_str()), ("", "waiting for a lock\na lock stayed\n"));
     }
 }

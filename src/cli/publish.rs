@@ -10,7 +10,6 @@ use super::snapshot_filter::{TagList, flattened};
 use super::units;
 use crate::format::{SnapshotId, TreeId};
 use crate::replicate::{PublishOptions, PublishReport, publish};
-use crate::repository::LockMode;
 
 /// Publish this Kuma's configuration, if it changed
 ///
@@ -73,7 +72,7 @@ fn options(context: &Context, args: &PublishArgs) -> PublishOptions {
         tags: flattened(&args.tag),
         force: args.force,
         dry_run: args.dry_run,
-        no_lock: context.lock_mode(LockMode::Shared) == LockMode::None,
+        no_lock: false,
         retry_lock: context.settings.retry_lock,
     }
 }

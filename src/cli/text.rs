@@ -16,19 +16,32 @@ fn is_harmless(character: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// The text with every character that could do something to a terminal written as an escape; line breaks stay.
+/// The text with every character that could do something to a terminal written as an escape; line breaks and tabs stay.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
-    if text.chars().all(|character| character == '\n' || is_harmless(character)) {
+    if text.chars().all(|character| matches!(character, '\n' | '\t') || is_harmless(character)) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
     for character in text.chars() {
         match character {
-            '\n' => out.push('\n'),
+            '\n' | '\t' => out.push(character),
             _ => push_visible(&mut out, character),
         }
     }
     Cow::Owned(out)
+}
+
+/// JSON with the same characters written as JSON's own escapes: they stand in its strings only.
+pub(crate) fn visible_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '\n' => out.push(character),
+            _ if is_harmless(character) => out.push(character),
+            _ => character.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
+        }
+    }
+    out
 }
 
 /// One line of text from a repository: as [`visible`], and a line break does not break the line.
