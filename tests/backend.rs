@@ -10,14 +10,14 @@ use crate::support::s3::{self, S3};
 
 const NAMED_TYPES: [FileType; 5] = [FileType::Key, FileType::Lock, FileType::Snapshot, FileType::Index, FileType::Pack];
 
-fn file(file_type: FileType, content: &[u8]) -> FileHandle {
+pub(crate) fn file(file_type: FileType, content: &[u8]) -> FileHandle {
     FileHandle { file_type, id: Id::of(content) }
 }
 
-const CONFIG: FileHandle = FileHandle::CONFIG;
+pub(crate) const CONFIG: FileHandle = FileHandle::CONFIG;
 
 /// Bytes that no two files of a test share.
-fn content(seed: u64, length: usize) -> Bytes {
+pub(crate) fn content(seed: u64, length: usize) -> Bytes {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let step = || {
         state ^= state << 13;
@@ -28,12 +28,14 @@ fn content(seed: u64, length: usize) -> Bytes {
     std::iter::repeat_with(step).flatten().take(length).collect()
 }
 
-async fn kind<T>(work: impl Future<Output = Result<T, replicator_kuma::backend::BackendError>>) -> ErrorKind {
+pub(crate) async fn kind<T>(
+    work: impl Future<Output = Result<T, replicator_kuma::backend::BackendError>>,
+) -> ErrorKind {
     work.await.map(|_| ()).expect_err("it fails").kind()
 }
 
 /// What every store must do, on a place where nothing is yet.
-async fn keeps_the_contract(backend: &Backend) {
+pub(crate) async fn keeps_the_contract(backend: &Backend) {
     an_empty_place_is_empty(backend).await;
     backend.create().await.expect("create");
     what_is_written_is_read(backend).await;
@@ -139,14 +141,14 @@ async fn many_at_a_time(backend: &Backend) {
 }
 
 /// Attempts are short: a test waits for no one.
-fn hasty() -> BackendOptions {
+pub(crate) fn hasty() -> BackendOptions {
     let second = std::time::Duration::from_secs(1);
     let retry =
         RetryOptions { budget: second, short_budget: second / 4, first_pause: second / 20, longest_pause: second };
     BackendOptions { retry, record_calls: true, ..BackendOptions::default() }
 }
 
-fn open(repo: &Repo, options: BackendOptions) -> Backend {
+pub(crate) fn open(repo: &Repo, options: BackendOptions) -> Backend {
     let environment = repo.env.iter().cloned().collect();
     let location = Location::parse(&repo.location).expect("a location");
     Backend::open(&location, &BackendOptions { environment, ..options }).expect("a backend")

@@ -28,4 +28,5 @@ mod kuma;
 mod locks;
 mod peers;
 mod replicate;
+mod rest;
 mod restorer;

@@ -141,6 +141,7 @@ impl ErrorKind {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {operation} {what}: {kind}{}", Times(*attempts))]
 pub struct BackendError {
+    scheme: &'static str,
     operation: Operation,
     what: String,
     kind: ErrorKind,
@@ -160,8 +161,20 @@ impl fmt::Display for Times {
 }
 
 impl BackendError {
-    pub(super) fn new(operation: Operation, what: String, attempts: u32, failure: Failure) -> BackendError {
-        BackendError { operation, what, kind: failure.kind, attempts, source: failure.source }
+    pub(super) fn new(
+        scheme: &'static str,
+        operation: Operation,
+        what: String,
+        attempts: u32,
+        failure: Failure,
+    ) -> BackendError {
+        BackendError { scheme, operation, what, kind: failure.kind, attempts, source: failure.source }
+    }
+
+    /// The kind of repository: `local`, `rest`, `s3`, or `memory`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
     }
 
     /// What was tried.
@@ -257,7 +270,7 @@ mod tests {
     #[test]
     fn the_text_names_what_was_tried_on_what_and_leaves_the_source_to_the_source() {
         let failure = Failure::new(ErrorKind::Full, "quota of 5 MB");
-        let error = BackendError::new(Operation::Write, "config at /srv/repo".to_owned(), 3, failure);
+        let error = BackendError::new("local", Operation::Write, "config at /srv/repo".to_owned(), 3, failure);
         assert_eq!(error.to_string(), "cannot write config at /srv/repo: no space left (tried 3 times)");
         assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("quota of 5 MB"));
     }

@@ -7,11 +7,15 @@ use std::path::PathBuf;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+mod rest;
+
+pub(super) use rest::{Login, RestPlace};
+
 /// The kinds of repository that [`super::Backend::open`] can open.
-const KNOWN: &[&str] = &["local", "s3"];
+const KNOWN: &[&str] = &["local", "rest", "s3"];
 
 /// Those that restic knows besides.
-const RESTIC_ONLY: &[&str] = &["azure", "b2", "gs", "rclone", "rest", "sftp", "swift"];
+const RESTIC_ONLY: &[&str] = &["azure", "b2", "gs", "rclone", "sftp", "swift"];
 
 /// A repository's location. It prints without secrets, and in one form whatever form it was given in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +26,7 @@ pub struct Location {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Local(PathBuf),
+    Rest(RestPlace),
     S3(S3Place),
 }
 
@@ -65,6 +70,15 @@ pub enum LocationError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// It begins with `rest:`, and the rest is not what must follow.
+    #[error(
+        "not a REST location: {problem}; it must look like rest:https://host:port/path/, and user and password are \
+         given in the URL or by RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD"
+    )]
+    Rest {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
 }
 
 fn known() -> String {
@@ -72,17 +86,28 @@ fn known() -> String {
 }
 
 impl Location {
-    /// Reads a location: a path, `local:PATH`, `s3:https://host/bucket/prefix`, `s3:http://…`, `s3:host/bucket/prefix`
-    /// or `s3://host/bucket/prefix`.
+    /// Reads a location: a path, `local:PATH`, `s3:https://host/bucket/prefix`, `s3:http://…`, `s3:host/bucket/prefix`,
+    /// `s3://host/bucket/prefix`, `rest:https://host/path/` or `rest:http://…`.
     pub fn parse(text: &str) -> Result<Location, LocationError> {
         let place = match text.split_once(':') {
             Some(("local", path)) => local(path)?,
             Some(("s3", rest)) => Place::S3(s3(rest)?),
+            Some(("rest", rest)) => Place::Rest(RestPlace::parse(rest)?),
             _ if is_path(text) => local(text)?,
             None => local(text)?,
             Some((scheme, _)) => return Err(unknown(scheme)),
         };
         Ok(Location { place })
+    }
+
+    /// The scheme of its kind of repository: `local`, `rest` or `s3`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        match self.place {
+            Place::Local(_) => "local",
+            Place::Rest(_) => "rest",
+            Place::S3(_) => "s3",
+        }
     }
 }
 
@@ -171,6 +196,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::Local(path) => write!(f, "{}", path.display()),
+            Place::Rest(place) => place.fmt(f),
             Place::S3(S3Place { endpoint, bucket, prefix, .. }) if prefix.is_empty() => {
                 write!(f, "s3:{endpoint}/{bucket}")
             }
@@ -186,7 +212,7 @@ mod tests {
     fn s3_place(text: &str) -> S3Place {
         match Location::parse(text).expect(text).place {
             Place::S3(place) => place,
-            Place::Local(path) => panic!("{text} became the path {}", path.display()),
+            other => panic!("{text} became {other:?}"),
         }
     }
 
@@ -235,9 +261,9 @@ mod tests {
     #[test]
     fn an_unknown_scheme_lists_the_known_ones() {
         let error = Location::parse("ftp://host/repo").expect_err("unknown").to_string();
-        assert!(error.contains("\"ftp:\"") && error.contains("local:, s3:"), "{error}");
-        let error = Location::parse("rest:https://host/").expect_err("unsupported").to_string();
-        assert!(error.contains("\"rest:\"") && error.contains("local:, s3:"), "{error}");
+        assert!(error.contains("\"ftp:\"") && error.contains("local:, rest:, s3:"), "{error}");
+        let error = Location::parse("sftp:host:/repo").expect_err("unsupported").to_string();
+        assert!(error.contains("\"sftp:\"") && error.contains("local:, rest:, s3:"), "{error}");
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod memory;
 mod object;
 mod options;
 mod record;
+mod rest;
 mod retry;
 mod s3;
 #[cfg(test)]
@@ -43,6 +44,7 @@ use local::LocalStore;
 use location::Place;
 use memory::MemoryStore;
 use record::Recorder;
+use rest::RestStore;
 use retry::Schedule;
 use store::Store;
 
@@ -70,13 +72,11 @@ const REMOTE_CONNECTIONS: usize = 5;
 impl Backend {
     /// Opens the store at `location`; makes no request yet, so only what is wrong with the settings is an error.
     pub fn open(location: &Location, options: &BackendOptions) -> Result<Backend, BackendError> {
+        let failed = |failure| BackendError::new(location.scheme(), Operation::Open, location.to_string(), 1, failure);
         let (store, connections) = match &location.place {
             Place::Local(path) => (Store::Local(LocalStore::open(path)), LOCAL_CONNECTIONS),
-            Place::S3(place) => {
-                let store = s3::open(place, options)
-                    .map_err(|failure| BackendError::new(Operation::Open, location.to_string(), 1, failure))?;
-                (Store::Object(store), REMOTE_CONNECTIONS)
-            }
+            Place::S3(place) => (Store::Object(s3::open(place, options).map_err(failed)?), REMOTE_CONNECTIONS),
+            Place::Rest(place) => (Store::Rest(RestStore::open(place, options).map_err(failed)?), REMOTE_CONNECTIONS),
         };
         Ok(Backend::over(store, location.to_string(), connections, options))
     }
@@ -110,7 +110,8 @@ impl Backend {
         }
     }
 
-    /// Makes what a new repository needs before its first file: the directories of a local one, nothing elsewhere.
+    /// Makes what a new repository needs before its first file: the directories of a local one or of one on a REST
+    /// server, nothing elsewhere.
     pub async fn create(&self) -> Result<(), BackendError> {
         self.run(Operation::Create, What::Place, || self.inner.store.create()).await
     }
@@ -210,7 +211,8 @@ impl Backend {
                 Err(failure) => failure,
             };
             let patience = failure.kind.patience(inner.store.reached());
-            let error = BackendError::new(operation, what.name_in(&inner.name), attempts, failure);
+            let name = what.name_in(&inner.name);
+            let error = BackendError::new(inner.store.scheme(), operation, name, attempts, failure);
             let Some(pause) = schedule.next_pause(patience, start.elapsed()) else { return Err(error) };
             if let Some(notice) = &inner.on_retry {
                 notice.tell(&error, pause);

@@ -6,19 +6,32 @@ use super::error::Failure;
 use super::local::LocalStore;
 use super::memory::MemoryStore;
 use super::object::ObjectStore;
+use super::rest::RestStore;
 use crate::format::{FileHandle, FileType, Id};
 
 pub(super) enum Store {
     Memory(MemoryStore),
     Local(LocalStore),
     Object(ObjectStore),
+    Rest(RestStore),
 }
 
 impl Store {
+    /// The kind of repository, as locations name it.
+    pub(super) fn scheme(&self) -> &'static str {
+        match self {
+            Store::Memory(_) => "memory",
+            Store::Local(_) => "local",
+            Store::Object(_) => "s3",
+            Store::Rest(_) => "rest",
+        }
+    }
+
     pub(super) async fn create(&self) -> Result<(), Failure> {
         match self {
             Store::Memory(_) | Store::Object(_) => Ok(()),
             Store::Local(local) => local.create().await,
+            Store::Rest(rest) => rest.create().await,
         }
     }
 
@@ -27,6 +40,7 @@ impl Store {
             Store::Memory(memory) => memory.read(file, range),
             Store::Local(local) => local.read(file, range).await,
             Store::Object(object) => object.read(file, range).await,
+            Store::Rest(rest) => rest.read(file, range).await,
         }
     }
 
@@ -35,6 +49,7 @@ impl Store {
             Store::Memory(memory) => memory.size(file),
             Store::Local(local) => local.size(file).await,
             Store::Object(object) => object.size(file).await,
+            Store::Rest(rest) => rest.size(file).await,
         }
     }
 
@@ -43,6 +58,7 @@ impl Store {
             Store::Memory(memory) => memory.write(file, bytes),
             Store::Local(local) => local.write(file, bytes).await,
             Store::Object(object) => object.write(file, bytes).await,
+            Store::Rest(rest) => rest.write(file, bytes).await,
         }
     }
 
@@ -51,6 +67,7 @@ impl Store {
             Store::Memory(memory) => memory.delete(file),
             Store::Local(local) => local.delete(file).await,
             Store::Object(object) => object.delete(file).await,
+            Store::Rest(rest) => rest.delete(file).await,
         }
     }
 
@@ -59,12 +76,13 @@ impl Store {
             Store::Memory(memory) => memory.list(file_type),
             Store::Local(local) => local.list(file_type).await,
             Store::Object(object) => object.list(file_type).await,
+            Store::Rest(rest) => rest.list(file_type).await,
         }
     }
 
     pub(super) async fn has_legacy_keys(&self) -> Result<bool, Failure> {
         match self {
-            Store::Memory(_) => Ok(false),
+            Store::Memory(_) | Store::Rest(_) => Ok(false),
             Store::Local(local) => local.has_legacy_keys().await,
             Store::Object(object) => object.has_legacy_keys().await,
         }
@@ -75,6 +93,7 @@ impl Store {
         match self {
             Store::Memory(_) | Store::Local(_) => true,
             Store::Object(object) => object.reached(),
+            Store::Rest(rest) => rest.reached(),
         }
     }
 }

@@ -40,6 +40,10 @@ pub(crate) fn of_repository(error: &RepositoryError) -> Option<String> {
 fn of_backend(error: &BackendError) -> Option<String> {
     use ErrorKind as K;
     let text = match error.kind() {
+        K::CredentialsMissing | K::CredentialsRejected if error.scheme() == "rest" => {
+            "user and password are given by RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD, or in the URL: \
+             rest:https://USER:PASSWORD@HOST/PATH/"
+        }
         K::PermissionDenied => "the credentials or this user may not do that there",
         K::CredentialsMissing => {
             "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE for a profile in ~/.aws/credentials"
@@ -54,7 +58,7 @@ fn of_backend(error: &BackendError) -> Option<String> {
         K::Refused => "check host and port, and that the server runs",
         K::Tls => {
             "--cacert FILE names a certificate to trust; a server without TLS is written with http:, as in \
-             s3:http://HOST:PORT/BUCKET"
+             s3:http://HOST:PORT/BUCKET or rest:http://HOST:PORT/"
         }
         K::Unreachable | K::Timeout => "check the network between here and there, then run the command again",
         K::Unavailable => "the server asks for patience: run the command again later",

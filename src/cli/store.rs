@@ -29,9 +29,8 @@ pub(crate) fn open_for_daemon(location: &str, settings: &Settings) -> Result<Bac
 }
 
 fn open_with(location: &str, settings: &Settings, output: Option<&Output>) -> Result<Backend, CliError> {
-    let kind = if location.starts_with("s3:") { "s3" } else { "local" };
     let location = Location::parse(location)?;
-    let options = options(kind, settings, output)?;
+    let options = options(location.scheme(), settings, output)?;
     Ok(Backend::open(&location, &options)?)
 }
 

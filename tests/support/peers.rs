@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// The programs named, in `$REPLICATOR_KUMA_PEERS/bin` or else in `PATH`; none if one is missing.
 ///
-/// Names in use: `restic-0.14`, `restic-0.18`, `restic-0.19`, `sqlite3`, `weed`, `rclone`.
+/// Names in use: `restic-0.14`, `restic-0.18`, `restic-0.19`, `restic-rest-server`, `sqlite3`, `weed`,
+/// `rclone`.
 pub(crate) fn find<const N: usize>(names: [&str; N]) -> Option<[PathBuf; N]> {
     let missing: Vec<&str> = names.iter().copied().filter(|name| locate(name).is_none()).collect();
     if !missing.is_empty() {

@@ -32,6 +32,8 @@ pub(crate) enum Harm {
     Status(u16),
     /// No answer for as long as the proxy lives.
     Silence,
+    /// The server is not told that the client knows version 2 of restic's REST protocol.
+    HideRestVersion2,
 }
 
 type Rule = Box<dyn FnMut(&Request) -> Option<Harm> + Send>;
@@ -138,8 +140,10 @@ fn serve(
                 }
                 continue;
             }
-            None | Some(Harm::LostAnswer | Harm::ShortAnswer(_)) => {}
+            None | Some(Harm::LostAnswer | Harm::ShortAnswer(_) | Harm::HideRestVersion2) => {}
         }
+        let hides = harm == Some(Harm::HideRestVersion2);
+        let head = if hides { head.replace("vnd.x.restic.rest.v2", "vnd.x.restic.rest.v1") } else { head };
         let answer = forward(upstream, &head, &body)?;
         match harm {
             Some(Harm::LostAnswer) => return client.shutdown(Shutdown::Both).ok(),

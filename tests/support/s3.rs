@@ -1,14 +1,12 @@
 //! Real S3 servers on loopback, each started once a test process and gone with it: SeaweedFS, which
 //! honours conditional writes, and rclone, which ignores them.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
 use super::child::Server;
+use super::loopback::{free_ports, free_ports_with_twin, request, start_until_it_holds, wait_for};
 use super::{Repo, peers};
 
 /// The one account of both servers.
@@ -17,9 +15,6 @@ pub(crate) const ACCESS_KEY: &str = "testaccess";
 pub(crate) const SECRET_KEY: &str = "testsecret1234567890";
 /// The one bucket that exists on both servers: no client of ours makes buckets.
 pub(crate) const BUCKET: &str = "replicator";
-
-const START: Duration = Duration::from_secs(30);
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A running server.
 pub(crate) struct S3 {
@@ -32,6 +27,11 @@ pub(crate) struct S3 {
 }
 
 impl S3 {
+    fn running(name: &'static str, start: impl Fn(&Path) -> Result<(u16, Server), String>) -> S3 {
+        let (port, _server) = start_until_it_holds(name, start);
+        S3 { name, port, prefixes: AtomicU32::new(0), _server }
+    }
+
     /// `http://127.0.0.1:PORT`
     pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
@@ -55,27 +55,14 @@ pub(crate) fn with_credentials(repo: Repo) -> Repo {
 pub(crate) fn seaweed() -> Option<&'static S3> {
     static RUNNING: OnceLock<S3> = OnceLock::new();
     let [weed] = peers::find(["weed"])?;
-    Some(RUNNING.get_or_init(|| start_until_it_holds("seaweed", |home| start_seaweed(&weed, home))))
+    Some(RUNNING.get_or_init(|| S3::running("seaweed", |home| start_seaweed(&weed, home))))
 }
 
 /// `rclone serve s3`, or none with a word about it.
 pub(crate) fn rclone() -> Option<&'static S3> {
     static RUNNING: OnceLock<S3> = OnceLock::new();
     let [rclone] = peers::find(["rclone"])?;
-    Some(RUNNING.get_or_init(|| start_until_it_holds("rclone", |home| start_rclone(&rclone, home))))
-}
-
-/// A free port can be taken by another process before the server opens it: a failed start is tried again.
-fn start_until_it_holds(name: &'static str, start: impl Fn(&Path) -> Result<(u16, Server), String>) -> S3 {
-    let mut story = String::new();
-    for _ in 0..3 {
-        let home = tempfile::Builder::new().prefix("replicator-s3-").tempdir().expect("a temporary folder").keep();
-        match start(&home) {
-            Ok((port, _server)) => return S3 { name, port, prefixes: AtomicU32::new(0), _server },
-            Err(log) => story = log,
-        }
-    }
-    panic!("{name} does not start:\n{story}");
+    Some(RUNNING.get_or_init(|| S3::running("rclone", |home| start_rclone(&rclone, home))))
 }
 
 fn start_rclone(rclone: &Path, home: &Path) -> Result<(u16, Server), String> {
@@ -142,53 +129,4 @@ fn start_seaweed(weed: &Path, home: &Path) -> Result<(u16, Server), String> {
             && request(s3, "PUT", "/ready/probe") == Some(200)
     })?;
     Ok((s3, server))
-}
-
-fn wait_for(server: &Server, ready: impl Fn() -> bool) -> Result<(), String> {
-    let start = Instant::now();
-    while start.elapsed() < START {
-        if ready() {
-            return Ok(());
-        }
-        std::thread::sleep(LOOK_AGAIN);
-    }
-    Err(server.log())
-}
-
-/// The status that an unsigned request without a body gets; none if nobody answers yet.
-fn request(port: u16, method: &str, path: &str) -> Option<u16> {
-    let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-    let head =
-        format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    String::from_utf8_lossy(&answer).split(' ').nth(1)?.parse().ok()
-}
-
-/// The first of `count` ports in a row that are free now.
-pub(crate) fn free_ports(count: u16) -> u16 {
-    free(|first| (0..count).collect::<Vec<_>>().into_iter().map(|offset| first + offset).collect())
-}
-
-/// A free port whose twin, 10000 higher, is free too.
-fn free_ports_with_twin() -> u16 {
-    free(|first| vec![first, first + 10_000])
-}
-
-/// Below the range from which the system takes ports for outgoing connections (32768 and up), so that a
-/// port found free is not given away before the server opens it.
-fn free(ports_from: impl Fn(u16) -> Vec<u16>) -> u16 {
-    for _ in 0..200 {
-        let mut random = [0; 2];
-        getrandom::fill(&mut random).expect("random bytes");
-        let first = 10_000 + u16::from_le_bytes(random) % 12_000;
-        let taken: Vec<_> =
-            ports_from(first).into_iter().map_while(|port| TcpListener::bind(("127.0.0.1", port)).ok()).collect();
-        if taken.len() == ports_from(first).len() {
-            return first;
-        }
-    }
-    panic!("no free ports on loopback");
 }

@@ -62,6 +62,19 @@ pub(super) fn failure(response: &http::Response<Bytes>) -> Option<Failure> {
     Some(Failure::new(kind, Answer { status, code, message, hint }))
 }
 
+/// The same where answers carry no code and requests no time: only the status counts.
+pub(in crate::backend) fn failure_by_status(response: &http::Response<Bytes>) -> Option<Failure> {
+    let status = response.status();
+    if status.is_success() {
+        return None;
+    }
+    let body = String::from_utf8_lossy(response.body().get(..64 * 1024).unwrap_or(response.body()));
+    let message = plain_text(response.headers(), &body);
+    let message = if Some(message.as_str()) == status.canonical_reason() { String::new() } else { message };
+    let hint = header(response.headers(), "location").map(|to| format!("to {to}"));
+    Some(Failure::new(by_status(status), Answer { status, code: String::new(), message, hint }))
+}
+
 fn kind(status: StatusCode, code: &str, names_region: bool, skew_seconds: Option<i64>) -> ErrorKind {
     by_code(code).unwrap_or_else(|| match status.as_u16() {
         // HEAD is answered without a body, so without a code: these two are worth guessing.
@@ -69,6 +82,12 @@ fn kind(status: StatusCode, code: &str, names_region: bool, skew_seconds: Option
         400 | 401 | 403 if skew_seconds.is_some_and(|skew| skew.abs() > CLOCK_TOLERANCE_SECONDS) => {
             ErrorKind::ClockSkew
         }
+        _ => by_status(status),
+    })
+}
+
+fn by_status(status: StatusCode) -> ErrorKind {
+    match status.as_u16() {
         300..=399 => ErrorKind::Redirected,
         401 | 407 => ErrorKind::CredentialsRejected,
         403 => ErrorKind::PermissionDenied,
@@ -79,7 +98,7 @@ fn kind(status: StatusCode, code: &str, names_region: bool, skew_seconds: Option
         507 => ErrorKind::Full,
         408 | 409 | 425 | 429 | 499 | 500..=599 => ErrorKind::Unavailable,
         _ => ErrorKind::Unexpected,
-    })
+    }
 }
 
 /// AWS's list of error codes, with those of R2, MinIO, Ceph and SeaweedFS.

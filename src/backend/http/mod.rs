@@ -22,6 +22,7 @@ use opendal::{Buffer, HttpBody, HttpTransport, HttpTransporter};
 
 use super::error::{ErrorKind, Failure};
 use super::options::BackendOptions;
+pub(super) use answer::failure_by_status;
 use range::Range;
 
 /// What is looked at in a whole answer before opendal sees it.
@@ -73,7 +74,8 @@ impl HttpClient {
         self.reached.load(Ordering::Relaxed)
     }
 
-    async fn exchange(&self, request: http::Request<Buffer>) -> Result<http::Response<Bytes>, Failure> {
+    /// Sends a request and takes the whole answer, whatever its status.
+    pub(super) async fn exchange(&self, request: http::Request<Buffer>) -> Result<http::Response<Bytes>, Failure> {
         let range = Range::of(request.headers());
         let mut response = self.send(request).await?;
         self.reached.store(true, Ordering::Relaxed);
