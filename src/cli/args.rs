@@ -11,7 +11,8 @@ use super::error::CliError;
 use super::global::GlobalArgs;
 use super::output::Output;
 use super::{
-    apply, backup, cat, check, demo, dump, init, key, list, ls, plan, publish, restore, run, snapshots, unlock, version,
+    apply, backup, cat, check, demo, dump, init, key, list, ls, plan, publish, restore, run, snapshots, status, unlock,
+    version,
 };
 
 /// Replicates Uptime Kuma's configuration through a restic repository
@@ -76,6 +77,7 @@ pub(crate) enum Command {
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
     Run(Box<run::RunArgs>),
+    Status(status::StatusArgs),
     Demo(demo::DemoArgs),
     Init(init::InitArgs),
     Snapshots(snapshots::SnapshotsArgs),
@@ -99,6 +101,7 @@ impl Command {
             Command::Plan(args) => plan::run(context, &args).await,
             Command::Apply(args) => apply::run(context, &args).await,
             Command::Run(args) => run::run(context, &args).await,
+            Command::Status(args) => status::run(context, &args),
             Command::Demo(args) => demo::run(context, &args).await,
             Command::Init(args) => init::run(context, &args).await,
             Command::Snapshots(args) => snapshots::run(context, &args).await,

@@ -23,6 +23,10 @@ pub(crate) enum Outcome {
     Done,
     /// It looked, and there is something to do (`plan`).
     ChangesWait,
+    /// It looked, and not all is well (`status`).
+    Unwell,
+    /// Our child ended with this code (`run`).
+    ChildEnded(u8),
 }
 
 impl From<Outcome> for ExitCode {
@@ -30,6 +34,8 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Done => ExitCode::SUCCESS,
             Outcome::ChangesWait => ExitCode::from(2),
+            Outcome::Unwell => ExitCode::FAILURE,
+            Outcome::ChildEnded(code) => ExitCode::from(code),
         }
     }
 }

@@ -56,6 +56,16 @@ pub(crate) struct ReplicaArgs {
 }
 
 impl KumaArgs {
+    /// Whether --data-dir is given.
+    pub(crate) fn names_data_dir(&self) -> bool {
+        self.data_dir.is_some()
+    }
+
+    /// Whether --database is given.
+    pub(crate) fn names_database(&self) -> bool {
+        self.database.is_some()
+    }
+
     /// The options; a data directory that an option names is not mixed with a database that a variable names.
     pub(crate) fn options(&self, environment: &Environment) -> KumaOptions {
         let variable = |name: &str| environment.get(name).map(PathBuf::from);
@@ -63,7 +73,8 @@ impl KumaArgs {
             (None, None) => (variable("DATA_DIR"), variable("SQLITE_DATABASE")),
             (data_dir, database) => (data_dir.clone(), database.clone()),
         };
-        KumaOptions { data_dir, database, tables: self.tables.clone(), settings: self.settings.clone() }
+        let (tables, settings) = (self.tables.clone(), self.settings.clone());
+        KumaOptions { data_dir, database, tables, settings, keep_local: Vec::new() }
     }
 }
 

@@ -101,16 +101,20 @@ impl PasswordSource {
         matches!(self, PasswordSource::Ask)
     }
 
-    /// Where a password that did not fit came from, for a hint.
-    pub(crate) fn told(&self) -> String {
-        let place = match self {
+    /// Where it comes from, in words.
+    pub(crate) fn place(&self) -> String {
+        match self {
             PasswordSource::File(path) => format!("the file {}", path.display()),
             PasswordSource::Command(_) => "the password command".to_owned(),
             PasswordSource::Given(_) => "the environment (RESTIC_PASSWORD or the like)".to_owned(),
             PasswordSource::Empty => "the option for an empty one".to_owned(),
             PasswordSource::Ask => "stdin".to_owned(),
-        };
-        format!("the password came from {place}; --password-file FILE names another")
+        }
+    }
+
+    /// Where a password that did not fit came from, for a hint.
+    pub(crate) fn told(&self) -> String {
+        format!("the password came from {}; --password-file FILE names another", self.place())
     }
 
     /// The password.

@@ -71,6 +71,12 @@ impl Selection {
         if selection.tables.is_empty() { Err(SelectionError::Nothing) } else { Ok(selection) }
     }
 
+    /// The same without these tables.
+    pub fn without(mut self, tables: &[String]) -> Result<Selection, SelectionError> {
+        self.tables.retain(|name| !tables.contains(name));
+        if self.tables.is_empty() { Err(SelectionError::Nothing) } else { Ok(self) }
+    }
+
     /// Whether this table takes part.
     #[must_use]
     pub fn has_table(&self, name: &str) -> bool {

@@ -70,6 +70,38 @@ pub enum ReplicateError {
         #[source]
         source: RepositoryError,
     },
+    /// A process cannot be run.
+    #[error("cannot {what}")]
+    Process {
+        /// What was tried.
+        what: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A command that the operator named failed.
+    #[error("failed to {what}: {status}")]
+    CommandFailed {
+        /// What was tried.
+        what: String,
+        /// How it ended.
+        status: std::process::ExitStatus,
+    },
+    /// A saved configuration cannot be read.
+    #[error("cannot read the saved configuration at {path}")]
+    Saved {
+        /// Where it is.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What the daemon wrote down cannot be read.
+    #[error("{reason}")]
+    State {
+        /// Where, and why.
+        reason: String,
+    },
     /// A folder cannot be made or written.
     #[error("cannot write {path}")]
     Write {

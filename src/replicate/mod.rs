@@ -7,14 +7,19 @@ mod error;
 mod options;
 mod publish;
 mod report;
+mod saved;
 mod seen;
 mod snapshot;
 
 pub use apply::{apply, plan};
-pub use daemon::{Connection, Level, Listener, PrimaryOptions, Role, RunEvent, RunOptions, UnknownRole, run};
+pub use daemon::{
+    Applied, Connection, CurrentTrouble, GivenUp, Health, KumaProcess, Level, Listener, PrimaryOptions, Published,
+    ReplicaOptions, Role, RunEvent, RunOptions, State, UnknownRole, run, status,
+};
 pub use demo::demo;
 pub use error::{ReplicateError, chain};
 pub use options::{ApplyOptions, KumaOptions, PublishOptions};
 pub use publish::publish;
 pub use report::{ApplyReport, PublishReport};
+pub use saved::apply_saved;
 pub use snapshot::FOLDER;

@@ -16,6 +16,8 @@ pub struct KumaOptions {
     pub tables: Option<String>,
     /// `--settings`: see [`Selection::parse`].
     pub settings: Option<String>,
+    /// Tables that this instance keeps for itself.
+    pub keep_local: Vec<String>,
 }
 
 impl KumaOptions {
@@ -24,7 +26,7 @@ impl KumaOptions {
     }
 
     pub(super) fn selection(&self) -> Result<Selection, SelectionError> {
-        Selection::parse(self.tables.as_deref(), self.settings.as_deref())
+        Selection::parse(self.tables.as_deref(), self.settings.as_deref())?.without(&self.keep_local)
     }
 }
 

@@ -3,5 +3,6 @@
 mod apply;
 mod dump;
 mod legacy;
+mod reload;
 mod restore;
 mod words;

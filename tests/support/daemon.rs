@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use replicator_kuma::backend::Backend;
 use replicator_kuma::replicate::{
-    Connection, KumaOptions, Listener, PrimaryOptions, ReplicateError, Role, RunEvent, RunOptions, run,
+    Connection, KumaOptions, KumaProcess, Listener, PrimaryOptions, ReplicaOptions, ReplicateError, Role, RunEvent,
+    RunOptions, run,
 };
 use replicator_kuma::repository::{InitOptions, Interrupt, Interrupter, LockTiming, OpenOptions, Password, Repository};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -20,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Daemon {
     events: UnboundedReceiver<RunEvent>,
     interrupter: Interrupter,
-    task: JoinHandle<Result<(), ReplicateError>>,
+    task: JoinHandle<Result<Option<u8>, ReplicateError>>,
 }
 
 /// The options of a test: everything is looked at every few milliseconds.
@@ -30,7 +31,9 @@ pub(crate) fn options(role: Role, kuma: &Kuma) -> RunOptions {
         role,
         kuma: KumaOptions { data_dir: Some(kuma.path().to_owned()), ..KumaOptions::default() },
         state_dir: None,
+        process: KumaProcess::Beside,
         primary: PrimaryOptions { watch_interval: moment, quiet_time: moment, ..PrimaryOptions::default() },
+        replica: ReplicaOptions { poll_interval: moment, ..ReplicaOptions::default() },
     }
 }
 
@@ -71,6 +74,12 @@ impl Daemon {
                 return told;
             }
         }
+    }
+
+    /// Waits until it ends by itself, and returns its exit code.
+    pub(crate) async fn ended(mut self) -> Option<u8> {
+        let ended = tokio::time::timeout(PATIENCE, &mut self.task).await.expect("it does not end");
+        ended.unwrap().unwrap()
     }
 
     /// Ends it as SIGTERM does, and returns what it told since.

@@ -76,6 +76,36 @@ pub enum RunEvent {
         /// In this snapshot.
         snapshot: SnapshotId,
     },
+    /// This Kuma is as the snapshot says, and was before.
+    Follows {
+        /// Which one.
+        snapshot: SnapshotId,
+    },
+    /// A snapshot was applied.
+    Applied {
+        /// Which one.
+        snapshot: SnapshotId,
+        /// How many rows and files changed.
+        changes: usize,
+        /// Whether Kuma was restarted for it.
+        restarted: bool,
+        /// Where the configuration lies that was here before: `apply --file` brings it back.
+        saved: PathBuf,
+    },
+    /// Kuma goes by its old configuration until somebody restarts it.
+    RestartNeeded {
+        /// Why.
+        reasons: Vec<String>,
+    },
+    /// Kuma did not come up with what was applied, so the configuration from before was put back.
+    PutBack {
+        /// The snapshot that is not tried again.
+        snapshot: SnapshotId,
+        /// What was seen.
+        reason: String,
+        /// Whether Kuma came up with the old configuration.
+        healthy_again: bool,
+    },
     /// An operator should know.
     Warning {
         /// In words.
@@ -111,8 +141,8 @@ impl RunEvent {
     #[must_use]
     pub fn level(&self) -> Level {
         match self {
-            RunEvent::Warning { .. } => Level::Warning,
-            RunEvent::Failed { .. } => Level::Error,
+            RunEvent::Warning { .. } | RunEvent::RestartNeeded { .. } => Level::Warning,
+            RunEvent::Failed { .. } | RunEvent::PutBack { .. } => Level::Error,
             _ => Level::Info,
         }
     }
@@ -137,6 +167,23 @@ impl fmt::Display for RunEvent {
             }
             RunEvent::UpToDate { snapshot } => {
                 write!(f, "nothing to publish: snapshot {} holds the configuration as it is", snapshot.short())
+            }
+            RunEvent::Follows { snapshot } => write!(f, "this Kuma is as snapshot {} says", snapshot.short()),
+            RunEvent::Applied { snapshot, changes, restarted, saved } => {
+                let plural = if *changes == 1 { "" } else { "s" };
+                let restarted = if *restarted { ", and restarted Kuma" } else { "" };
+                let (id, saved) = (snapshot.short(), saved.display());
+                write!(f, "applied {changes} change{plural} of snapshot {id}{restarted} (undo: apply --file {saved})")
+            }
+            RunEvent::RestartNeeded { reasons } => write!(f, "restart Kuma to take it up: {}", reasons.join(", ")),
+            RunEvent::PutBack { snapshot, reason, healthy_again } => {
+                let now = if *healthy_again { "Kuma is up with it" } else { "Kuma is not up with that either" };
+                let id = snapshot.short();
+                write!(
+                    f,
+                    "Kuma did not come up with snapshot {id} ({reason}): the configuration from before was put back, \
+                     {now}; this snapshot is not tried again"
+                )
             }
             RunEvent::Warning { text } => f.write_str(text),
             RunEvent::Failed { what, error, retry_in_ms } => {

@@ -1,10 +1,12 @@
 //! What the daemon may be told.
 
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::{Health, KumaProcess};
 use crate::backend::Backend;
 use crate::replicate::KumaOptions;
 use crate::repository::{OpenOptions, Password};
@@ -77,8 +79,52 @@ pub struct RunOptions {
     pub kuma: KumaOptions,
     /// Where the daemon keeps what it must know after a restart; none: beside the database.
     pub state_dir: Option<PathBuf>,
+    /// Who stops and starts Kuma.
+    pub process: KumaProcess,
     /// Of a primary.
     pub primary: PrimaryOptions,
+    /// Of a replica.
+    pub replica: ReplicaOptions,
+}
+
+/// What only a replica may be told.
+#[derive(Clone, Debug)]
+pub struct ReplicaOptions {
+    /// How often the repository is looked at: one listing each time.
+    pub poll_interval: Duration,
+    /// Follow only snapshots of these hosts.
+    pub hosts: Vec<String>,
+    /// Follow only snapshots with all tags of one of these lists.
+    pub tags: Vec<Vec<String>>,
+    /// Apply what both schemas have in common.
+    pub allow_schema_mismatch: bool,
+    /// Apply even what would delete most of the monitors or empty a table.
+    pub allow_mass_delete: bool,
+    /// How many saved configurations are kept.
+    pub keep_saved: usize,
+    /// How Kuma is asked for its health after a restart.
+    pub health: Health,
+    /// The least time between two restarts.
+    pub restart_interval: Duration,
+}
+
+impl Default for ReplicaOptions {
+    fn default() -> ReplicaOptions {
+        ReplicaOptions {
+            poll_interval: Duration::from_secs(10),
+            hosts: Vec::new(),
+            tags: Vec::new(),
+            allow_schema_mismatch: false,
+            allow_mass_delete: false,
+            keep_saved: 10,
+            health: Health {
+                address: SocketAddr::from((Ipv4Addr::LOCALHOST, 3001)),
+                is_tls: false,
+                within: Duration::from_secs(120),
+            },
+            restart_interval: Duration::from_secs(60),
+        }
+    }
 }
 
 /// What only a primary may be told.

@@ -4,13 +4,12 @@ use std::time::Instant;
 
 use super::RunOptions;
 use super::event::RunEvent;
-use super::session::Session;
+use super::session::{Session, now};
 use super::state::Published;
 use super::trouble::Trouble;
 use super::watch::{Quiet, Watch};
 use super::watcher::Watcher;
 use crate::blocking;
-use crate::format::Time;
 use crate::replicate::publish::publish_after;
 use crate::replicate::seen::Seen;
 use crate::replicate::{PublishOptions, PublishReport, ReplicateError};
@@ -141,7 +140,7 @@ impl Primary {
         }
         self.watch.published(report.fingerprint.clone());
         if let Some(snapshot) = report.snapshot.or(report.parent) {
-            let time = Time::from(&jiff::Zoned::now()).to_string();
+            let time = now();
             let published = Published { snapshot, tree: report.tree, fingerprint: report.fingerprint, time };
             self.session.state.published = Some(published);
             self.session.save()?;

@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::event::{Listener, RunEvent, millis};
-use super::state::{FILE, State};
+use super::state::{CurrentTrouble, FILE, State};
 use super::trouble::Trouble;
 use super::{Connection, RunOptions};
+use crate::format::Time;
 use crate::kuma::DataDir;
-use crate::replicate::ReplicateError;
+use crate::replicate::{ReplicateError, chain};
 use crate::repository::{InitOptions, Repository, RepositoryError};
+
+/// So often it is written down that all is well.
+const NOTED_EVERY: Duration = Duration::from_secs(60);
 
 /// A running daemon's surroundings.
 pub(super) struct Session {
@@ -19,6 +23,7 @@ pub(super) struct Session {
     folder: PathBuf,
     listener: Listener,
     warned: BTreeSet<String>,
+    noted: Option<Instant>,
     pub(super) data: DataDir,
     pub(super) state: State,
 }
@@ -37,14 +42,17 @@ impl Session {
         let (mut state, warning) = State::load(&folder);
         let location = connection.backend.location();
         if state.location != location {
-            state = State { location: location.clone(), ..State::default() };
+            state = state.elsewhere(location.clone());
         }
         let listener = listener.clone();
         let database = data.database().to_owned();
         let warned = BTreeSet::new();
-        let mut session = Session { connection, repository: None, folder, listener, warned, data, state };
+        state.role = Some(options.role);
+        let mut session = Session { connection, repository: None, folder, listener, warned, noted: None, data, state };
         session.tell(RunEvent::Started { role: options.role, database, repository: location });
         session.warn(warning);
+        // What cannot be written down later is told now.
+        session.save()?;
         Ok(session)
     }
 
@@ -74,14 +82,28 @@ impl Session {
         // Whatever it is, it may be another repository by then.
         self.repository = None;
         let retry_in_ms = millis(trouble.failed(Instant::now()));
+        let since = match self.state.trouble.take() {
+            Some(current) if current.what == what => current.since,
+            _ => now(),
+        };
+        self.state.trouble = Some(CurrentTrouble { what: what.to_owned(), error: chain(&error), since });
+        // If that fails too, it is the lesser trouble.
+        let _ = self.save();
         self.tell(RunEvent::Failed { what, error: Box::new(error), retry_in_ms });
         Ok(())
     }
 
     /// Tells that it works, if it did not before.
-    pub(super) fn worked(&self, what: &'static str, trouble: &mut Trouble) {
+    pub(super) fn worked(&mut self, what: &'static str, trouble: &mut Trouble) {
         if let Some(after) = trouble.recovered(Instant::now()) {
             self.tell(RunEvent::Recovered { what, after_ms: millis(after) });
+        }
+        let is_over = self.state.trouble.as_ref().is_some_and(|current| current.what == what);
+        if is_over || self.noted.is_none_or(|noted| noted.elapsed() >= NOTED_EVERY) {
+            self.state.trouble.take_if(|current| current.what == what);
+            (self.state.well_at, self.noted) = (Some(now()), Some(Instant::now()));
+            // Only `status` would miss it.
+            let _ = self.save();
         }
     }
 
@@ -127,11 +149,16 @@ impl Session {
         }
     }
 
+    /// Where the state and the saved configurations are.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn adopt(&mut self, repository: Repository) -> Result<Repository, ReplicateError> {
         let id = Some(repository.config().id.as_str().to_owned());
         if self.state.repository != id {
             // What is remembered is about another one.
-            self.state = State { repository: id, location: self.state.location.clone(), ..State::default() };
+            self.state = State { repository: id, ..self.state.elsewhere(self.state.location.clone()) };
             self.save()?;
         }
         self.repository = Some(repository.clone());
@@ -144,8 +171,13 @@ impl Session {
     }
 }
 
+/// The time now, RFC 3339.
+pub(super) fn now() -> String {
+    Time::from(&jiff::Zoned::now()).to_string()
+}
+
 /// The folder of a file.
-fn beside(file: &Path) -> PathBuf {
+pub(super) fn beside(file: &Path) -> PathBuf {
     match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::format::{SnapshotId, TreeId};
+use super::Role;
+use crate::format::{SnapshotId, Time, TreeId};
 use crate::replicate::ReplicateError;
 
 /// The file's name in the state directory.
@@ -16,28 +17,86 @@ const VERSION: u32 = 1;
 
 /// What is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct State {
+pub struct State {
     /// The version of this file.
     pub(super) version: u32,
     /// Where the repository is that all of it is about.
-    pub(super) location: String,
+    pub location: String,
     /// The repository's own id.
-    pub(super) repository: Option<String>,
+    pub repository: Option<String>,
     /// What was published last.
-    pub(super) published: Option<Published>,
+    #[serde(default)]
+    pub published: Option<Published>,
+    /// What was applied last.
+    #[serde(default)]
+    pub applied: Option<Applied>,
+    /// What was applied and put back again.
+    #[serde(default)]
+    pub given_up: Option<GivenUp>,
+    /// What the daemon is, since it was started last.
+    #[serde(default)]
+    pub role: Option<Role>,
+    /// When it last did its work without trouble, to a minute, RFC 3339.
+    #[serde(default)]
+    pub well_at: Option<String>,
+    /// What does not work at present.
+    #[serde(default)]
+    pub trouble: Option<CurrentTrouble>,
+    /// Why the newest snapshot is held back.
+    #[serde(default)]
+    pub held_back: Option<String>,
+}
+
+/// What does not work at present.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurrentTrouble {
+    /// What is tried.
+    pub what: String,
+    /// Why it fails.
+    pub error: String,
+    /// Since when, RFC 3339.
+    pub since: String,
+}
+
+/// What a replica applied last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// The snapshot.
+    pub snapshot: SnapshotId,
+    /// Its tree.
+    pub tree: TreeId,
+    /// When it was made, as it tells.
+    pub snapshot_time: Time,
+    /// The host that made it, as it tells.
+    pub host: String,
+    /// The Kuma that it was made of, if that is known.
+    pub instance: Option<String>,
+    /// What the configuration means: see [`crate::kuma::Dump::digest`].
+    pub digest: String,
+    /// When it was applied, RFC 3339.
+    pub time: String,
+}
+
+/// A snapshot that Kuma did not come up with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenUp {
+    /// The snapshot.
+    pub snapshot: SnapshotId,
+    /// What was seen.
+    pub reason: String,
 }
 
 /// What a primary published last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Published {
+pub struct Published {
     /// The snapshot that holds it.
-    pub(super) snapshot: SnapshotId,
+    pub snapshot: SnapshotId,
     /// Its tree.
-    pub(super) tree: TreeId,
+    pub tree: TreeId,
     /// The configuration that it was made from.
-    pub(super) fingerprint: String,
+    pub fingerprint: String,
     /// When it was published or last found to be the newest, RFC 3339.
-    pub(super) time: String,
+    pub time: String,
 }
 
 impl State {
@@ -58,6 +117,11 @@ impl State {
             }
             Err(error) => (State::default(), Some(format!("{} cannot be understood: {error}", path.display()))),
         }
+    }
+
+    /// The same about another repository, of which nothing is known yet.
+    pub(super) fn elsewhere(&self, location: String) -> State {
+        State { role: self.role, location, ..State::default() }
     }
 
     /// Writes the state: whole or not at all, readable by this user only.
