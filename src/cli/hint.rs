@@ -29,7 +29,9 @@ pub(crate) fn of_repository(error: &RepositoryError) -> Option<String> {
         E::BlobUnreadable { .. } | E::TreeInvalid { .. } | E::Damaged { .. } => {
             "`check --read-data` tells all that is damaged; restic's `repair` commands save what is left"
         }
-        E::UnsuitedPolynomial { .. } => "make a new repository and copy the snapshots with `restic copy`",
+        E::UnsuitedPolynomial { .. } => {
+            "make a new repository: what is wanted of this one can be restored and backed up there"
+        }
         E::Backend(error) => return of_backend(error),
         _ => return None,
     };
