@@ -21,9 +21,19 @@ pub(super) fn total_bytes(pieces: &[Piece]) -> u64 {
     pieces.iter().map(|piece| u64::from(piece.length_bytes)).sum()
 }
 
-/// For each piece, whether `file` has its content in its place. An interruption ends the comparison early: what is
-/// not compared does not match.
-pub(super) fn matching(file: &File, pieces: &[Piece], interrupt: &Interrupt) -> io::Result<Vec<bool>> {
+/// How a file on disk compares with what it should be.
+pub(super) struct Comparison {
+    /// For each piece, whether its content is in its place.
+    pub(super) matches: Vec<bool>,
+    /// The file is exactly what it should be.
+    pub(super) is_same: bool,
+}
+
+/// Compares a file piece by piece. An interruption ends it early: what is not compared does not match.
+///
+/// A length that the index states wrongly moves all that comes after it, but nothing comes after the last piece: it is
+/// also right if it ends where the file ends.
+pub(super) fn compare(file: &File, pieces: &[Piece], interrupt: &Interrupt) -> io::Result<Comparison> {
     let size_bytes = file.metadata()?.len();
     let mut offset = 0;
     let mut matches = Vec::with_capacity(pieces.len());
@@ -33,7 +43,16 @@ pub(super) fn matching(file: &File, pieces: &[Piece], interrupt: &Interrupt) -> 
         matches.push(is_there && hash(file, offset, end)? == Some(Id::from(piece.blob)));
         offset = end;
     }
-    Ok(matches)
+    let mut is_same = offset == size_bytes && matches.iter().all(|matches| *matches);
+    if let (Some((last, before)), Some(false)) = (pieces.split_last(), matches.last())
+        && offset != size_bytes
+        && matches.iter().take(before.len()).all(|matches| *matches)
+        && let rest = size_bytes.saturating_sub(total_bytes(before))
+        && (1..=u64::from(u32::MAX)).contains(&rest)
+    {
+        is_same = hash(file, size_bytes - rest, size_bytes)? == Some(Id::from(last.blob));
+    }
+    Ok(Comparison { matches, is_same })
 }
 
 /// The hash of a range, or none if the file ends before.

@@ -160,7 +160,8 @@ impl Site {
         if self.pending.get(one.file).is_none_or(|file| file.trouble == Trouble::Target) {
             return Ok(());
         }
-        if usize::try_from(one.length_bytes) != Ok(bytes.len()) {
+        let is_wrongly_stated = usize::try_from(one.length_bytes) != Ok(bytes.len());
+        if is_wrongly_stated && !self.corrects_end(one, bytes.len() as u64) {
             let stated_bytes = one.length_bytes;
             let error = ItemError::Length { blob: one.blob, found_bytes: bytes.len(), stated_bytes };
             return self.settle_file(one.file, Err(error), Trouble::Content);
@@ -173,6 +174,17 @@ impl Site {
             if pending.missing == 0 { self.complete(one.file, &file) } else { self.keep_open(one.file, file) }
         });
         self.settle_file(one.file, result, Trouble::Target)
+    }
+
+    /// A length that the index states wrongly does no harm at the end of a file.
+    fn corrects_end(&mut self, one: Use, found_bytes: u64) -> bool {
+        let Some(pending) = self.pending.get_mut(one.file) else { return false };
+        let is_last = one.offset + u64::from(one.length_bytes) == pending.size_bytes && one.length_bytes > 0;
+        if is_last {
+            pending.size_bytes = one.offset + found_bytes;
+            self.reporter.corrected(one.length_bytes.into(), found_bytes);
+        }
+        is_last
     }
 
     fn write_at(&self, one: Use, file: &File, bytes: &[u8]) -> Result<(), ItemError> {

@@ -84,6 +84,12 @@ impl Reporter {
         self.tell_counts();
     }
 
+    /// A part of what is to be restored has another length than was thought.
+    pub(super) fn corrected(&mut self, stated_bytes: u64, found_bytes: u64) {
+        let total = self.counts.bytes_total.saturating_sub(stated_bytes);
+        self.counts.bytes_total = total.saturating_add(found_bytes);
+    }
+
     /// A part of a file's content is where it belongs.
     pub(super) fn advanced(&mut self, bytes: u64) {
         self.counts.bytes_restored = self.counts.bytes_restored.saturating_add(bytes);

@@ -281,15 +281,15 @@ impl Site {
             return Ok(Found::Same(file));
         }
         // A file that cannot be read is written anew.
-        let Ok(matches) = compare::matching(&file, pieces, &self.interrupt) else { return Ok(Found::Unusable) };
-        if has_size && matches.iter().all(|matches| *matches) {
+        let Ok(found) = compare::compare(&file, pieces, &self.interrupt) else { return Ok(Found::Unusable) };
+        if found.is_same {
             return Ok(Found::Same(file));
         }
         // Nobody knows which other names a file with several has: they keep the old content.
         if stat.st_nlink > 1 || !is_writable {
             return Ok(Found::Unusable);
         }
-        Ok(Found::Partly { identity: identity(&stat), matches })
+        Ok(Found::Partly { identity: identity(&stat), matches: found.matches })
     }
 }
 

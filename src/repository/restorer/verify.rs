@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rustix::fs::{Mode, OFlags, openat};
 
-use super::compare::{self, Piece, total_bytes};
+use super::compare::{self, Piece};
 use super::error::{ItemError, RestoreError};
 use super::events::Reporter;
 use super::folders::{FolderId, Folders};
@@ -110,7 +110,6 @@ fn compare_whole(
     let place = folders.existing(folder).map_err(&cannot_read)?.ok_or(ItemError::Differs)?;
     let file = openat(place, name, OFlags::RDONLY | CAREFULLY, Mode::empty());
     let file = File::from(file.map_err(|error| cannot_read(error.into()))?);
-    let has_size = file.metadata().map_err(&cannot_read)?.len() == total_bytes(pieces);
-    let matches = compare::matching(&file, pieces, interrupt).map_err(&cannot_read)?;
-    if has_size && matches.into_iter().all(|matches| matches) { Ok(()) } else { Err(ItemError::Differs) }
+    let found = compare::compare(&file, pieces, interrupt).map_err(&cannot_read)?;
+    if found.is_same { Ok(()) } else { Err(ItemError::Differs) }
 }

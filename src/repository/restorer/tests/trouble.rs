@@ -103,22 +103,31 @@ async fn a_full_disk_ends_the_restore_and_names_the_file() {
     assert_eq!(error.to_string(), "no space left in the target for /a/file");
 }
 
-#[tokio::test]
-async fn the_length_that_the_index_states_must_be_true() {
+/// Restores a file of two equal blobs of which the index states that they have `stated` bytes.
+async fn with_stated_lengths(stated: [u32; 2]) -> (RestoreCounts, String, bool) {
     let world = World::new().await;
     let file = world.file("f", &[b"content"]).await;
     let blob = file.content.clone().unwrap()[0];
     let stage = world.ready().await;
+    let pieces = || stated.map(|length_bytes| compare::Piece { blob, length_bytes }).to_vec();
     let mut site = site::Site::open(stage.options(), Progress::silent(), Interrupt::never()).unwrap();
-    let pieces = vec![compare::Piece { blob, length_bytes: 8 }; 2];
-    site.visit(folders::FolderId::ROOT, vec![site::Entry { node: file, pieces: Ok(pieces) }]).unwrap();
+    site.visit(folders::FolderId::ROOT, vec![site::Entry { node: file, pieces: Ok(pieces()) }]).unwrap();
     assert_eq!(site.begin_writing().unwrap().len(), 1);
     site.write_blob(blob, Ok(b"content")).unwrap();
     site.end_writing();
     site.finish().unwrap();
-    assert_eq!((site.reporter.counts.errors, site.reporter.counts.files_restored), (1, 0));
-    assert!(
-        std::fs::metadata(stage.path("f")).is_err_and(|_| true)
-            || std::fs::metadata(stage.path("f")).unwrap().size() == 0
-    );
+    let is_same = std::fs::File::open(stage.path("f"))
+        .is_ok_and(|file| compare::compare(&file, &pieces(), &Interrupt::never()).unwrap().is_same);
+    (site.reporter.counts, stage.read("f"), is_same)
+}
+
+#[tokio::test]
+async fn a_length_that_the_index_states_must_be_true_but_at_the_end_of_a_file() {
+    let (counts, _, is_same) = with_stated_lengths([8, 7]).await;
+    assert_eq!((counts.errors, counts.files_restored, is_same), (1, 0, false));
+    for stated in [7, 6, 9, u32::MAX] {
+        let (counts, content, is_same) = with_stated_lengths([7, stated]).await;
+        assert_eq!((counts.errors, &content[..], is_same), (0, "contentcontent", true), "{stated}");
+        assert_eq!((counts.bytes_total, counts.bytes_restored), (14, 14));
+    }
 }
