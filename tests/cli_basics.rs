@@ -247,6 +247,21 @@ fn dumps_are_files_and_archives() {
 }
 
 #[test]
+fn an_archive_has_no_name_that_leads_elsewhere() {
+    for name in ["name-dotdot", "name-dotdot-dir", "name-absolute", "name-slash", "name-empty", "name-dot-dir"] {
+        let hostile = Unpacked::new(&format!("hostile/{name}"));
+        let run = Client::ours().run(&hostile.repo("pw"), ["dump", "latest", "/"]);
+        let run = run.exits(1).says(&["leaving out", "entries were left out"]);
+        let mut archive = tar::Archive::new(run.stdout.as_slice());
+        for entry in archive.entries().unwrap() {
+            let path = entry.unwrap().path_bytes().into_owned();
+            let mut parts = path.strip_suffix(b"/").unwrap_or(&path).split(|byte| *byte == b'/');
+            assert!(parts.all(|part| !matches!(part, b"" | b"." | b"..")), "{name}: {path:?}");
+        }
+    }
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_the_command_without_noise_and_without_a_lock() {
     let small = Small::new();
     let mut child = small.start(&["dump", "latest", "/"]);

@@ -240,7 +240,7 @@ impl BackupArgs {
             scan: !self.no_scan,
             read_concurrency: self.read_concurrency(context)?,
             time,
-            hostname: self.host.clone().unwrap_or_else(own_host),
+            hostname: self.host.clone().filter(|host| !host.is_empty()).unwrap_or_else(own_host),
             tags: flattened(&self.tag),
             program_version: PROGRAM_VERSION.to_owned(),
         })

@@ -12,6 +12,7 @@ use super::context::{Context, Outcome};
 use super::error::CliError;
 use super::output::Output;
 use super::snapshot_filter::FilterArgs;
+use super::text::quoted_name;
 use super::walk::{Visit, Walk};
 use crate::format::{BlobHandle, BlobId, BlobKind, Node, NodeType, TreeId};
 use crate::repository::{Index, LockMode, Repository, RepositoryError};
@@ -63,7 +64,7 @@ async fn dump(context: &Context, args: &DumpArgs, repository: &Repository) -> Re
     let found = repository.find_snapshot(&args.snapshot, &args.filter.filter(context)).await?;
     let index = repository.load_index().await?;
     let root = repository.found_tree(&index, &found).await?;
-    let source = Source { repository, index: &index };
+    let source = Source { repository, index: &index, output: &context.output };
     let wanted = find(&source, root, &args.item).await?;
     // Only now, when there is something to write, a file that is there already is overwritten.
     let sink = match (&args.target, &wanted) {
@@ -130,6 +131,7 @@ async fn find(source: &Source<'_>, root: TreeId, path: &str) -> Result<Wanted, C
 struct Source<'a> {
     repository: &'a Repository,
     index: &'a Index,
+    output: &'a Output,
 }
 
 impl Source<'_> {
@@ -138,10 +140,17 @@ impl Source<'_> {
         Ok(sink.flush()?)
     }
 
+    /// Names that no file can have are told and left out: `..` in an archive is an attack on whoever unpacks it.
     async fn write_archive(&self, path: &[u8], tree: TreeId, mut archive: Archive<Sink>) -> Result<(), CliError> {
+        let mut left_out = 0;
         let mut walk = Walk::begin(self.repository, self.index, path, tree).await?;
         while let Some(visit) = walk.next() {
             let Visit::Node { path, node } = visit else { continue };
+            if !is_fit(&node.name) {
+                self.output.error(&format!("leaving out {}: no file can have this name", quoted_name(&path)));
+                left_out += 1;
+                continue;
+            }
             if !matches!(node.node_type, NodeType::File | NodeType::Dir | NodeType::Symlink) {
                 continue;
             }
@@ -151,7 +160,11 @@ impl Source<'_> {
             archive.end(size_bytes)?;
             walk.enter(path, &node).await?;
         }
-        Ok(archive.finish()?.flush()?)
+        archive.finish()?.flush()?;
+        match left_out {
+            0 => Ok(()),
+            count => Err(CliError::Failed(format!("{count} entries were left out of the archive"))),
+        }
     }
 
     /// The real length of a file: what its blobs add up to, whatever the tree says.
@@ -176,6 +189,11 @@ impl Source<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a file can have this name.
+fn is_fit(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"." | b"..") && !name.iter().any(|byte| matches!(byte, 0 | b'/'))
 }
 
 /// Where it goes.
@@ -204,6 +222,21 @@ impl Write for Sink {
             // What the output still holds is handed over when the command ends.
             Sink::Stdout(_) => Ok(()),
             Sink::File(file) => file.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lead_elsewhere_are_not_fit() {
+        for name in [&b""[..], b".", b"..", b"a/b", b"/", b"a\0b"] {
+            assert!(!is_fit(name), "{name:?}");
+        }
+        for name in [&b"..."[..], b"a b", b"\xff", b"-"] {
+            assert!(is_fit(name), "{name:?}");
         }
     }
 }
