@@ -10,13 +10,14 @@ use replicator_kuma::repository::Repository;
 
 use crate::support::daemon::{Daemon, init, options};
 use crate::support::kuma::Kuma;
+use crate::support::peers::skip;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/fake_kuma.py");
 
 /// A replica whose Kuma is a child; none, loudly, where there is no python3.
 fn with_child(replica: &Kuma) -> Option<RunOptions> {
     if std::process::Command::new("python3").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: no python3 for the stand-in of Kuma");
+        skip("python3 not installed: it runs the stand-in of Kuma");
         return None;
     }
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();

@@ -77,7 +77,8 @@ pub(super) async fn run(session: Session, options: &RunOptions, keeper: &Keeper)
             Err(ReplicateError::Repository(RepositoryError::Interrupted)) => break,
             Err(error) => return Err(error),
         }
-        if !replica.session.pause(options.replica.poll_interval).await {
+        let pause = replica.polling.pause(Instant::now()).unwrap_or(options.replica.poll_interval);
+        if !replica.session.pause(pause).await {
             break;
         }
     }
@@ -166,6 +167,8 @@ impl Replica<'_> {
         let reload = Reload::for_changes(&survey.changes);
         let restart = reload != Reload::Nothing && self.keeper.can_restart();
         if restart && !self.may_restart() {
+            let interval = self.options.restart_interval.as_secs();
+            self.session.warn([format!("snapshot {} waits: Kuma is restarted once in {interval} s", id.short())]);
             return Ok(());
         }
         let saved = self.save(id).await?;

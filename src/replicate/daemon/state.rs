@@ -121,7 +121,8 @@ impl State {
 
     /// The same about another repository, of which nothing is known yet.
     pub(super) fn elsewhere(&self, location: String) -> State {
-        State { role: self.role, location, ..State::default() }
+        let (well_at, trouble) = (self.well_at.clone(), self.trouble.clone());
+        State { role: self.role, location, well_at, trouble, ..State::default() }
     }
 
     /// Writes the state: whole or not at all, readable by this user only.

@@ -30,6 +30,11 @@ impl Trouble {
         self.again_at.is_none_or(|again| again <= now)
     }
 
+    /// How long it is until the next attempt; none: there is no trouble.
+    pub(super) fn pause(&self, now: Instant) -> Option<Duration> {
+        Some(self.again_at?.saturating_duration_since(now))
+    }
+
     /// Takes note of a success; tells how long the trouble lasted, if there was any.
     pub(super) fn recovered(&mut self, now: Instant) -> Option<Duration> {
         let since = std::mem::take(self).since?;
