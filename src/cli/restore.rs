@@ -162,9 +162,6 @@ fn in_words(duration: Duration) -> String {
 
 impl RestoreArgs {
     fn options(&self, context: &Context) -> Result<RestoreOptions, CliError> {
-        if self.ownership_by_name {
-            return Err(CliError::usage("--ownership-by-name is not supported: owners are restored by their numbers"));
-        }
         let select = self.selection(context)?;
         let everything = matches!(select, Selection::All);
         if self.delete && everything && is_root(&self.target) {
@@ -182,6 +179,7 @@ impl RestoreArgs {
                 When::IfNewer => Overwrite::IfNewer,
                 When::Never => Overwrite::Never,
             },
+            ownership_by_name: self.ownership_by_name,
             delete: self.delete,
             sparse: self.sparse,
             dry_run: self.dry_run,

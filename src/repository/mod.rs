@@ -3,6 +3,7 @@
 //! [`Repository`] is open or does not exist. [`Index`] is a value, loaded once and passed by reference.
 //! Writing goes packs → index → snapshot, so that a crash after any step leaves at worst what nothing refers to.
 
+mod accounts;
 mod archiver;
 mod blobs;
 mod check;

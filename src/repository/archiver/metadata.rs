@@ -11,8 +11,8 @@ use jiff::tz::TimeZone;
 use rustix::fs::{Mode as Permissions, OFlags};
 use rustix::io::Errno;
 
-use super::accounts::Accounts;
 use crate::format::{ExtendedAttribute, Mode, Node, NodeType, Time};
+use crate::repository::accounts::Accounts;
 
 /// Makes nodes of what the system says of files.
 #[derive(Debug)]

@@ -8,7 +8,6 @@
 //! below it is: what was started for it is awaited by a task that its parent awaits in turn, so that the walk itself
 //! never waits for sealing, only for a free place to read.
 
-mod accounts;
 mod backup;
 mod compare;
 mod error;

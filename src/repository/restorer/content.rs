@@ -145,8 +145,7 @@ impl Site {
     }
 
     /// Removes the files that were begun and will never be complete: nobody shall take them for restored.
-    pub(super) fn abandon(&mut self) {
-        self.open_files.clear();
+    fn abandon(&mut self) {
         for file in &self.pending {
             let begun_by_us = file.identity.is_some() && file.missing > 0 && !matches!(file.start, Start::Update(_));
             if begun_by_us && let Ok(place) = self.folders.ensure(file.folder) {
@@ -278,7 +277,7 @@ impl Site {
         self.reporter.restored(pending.start.action(), location, pending.size_bytes);
         let place = self.folders.ensure(pending.folder).map_err(ItemError::io("cannot reach the folder"))?;
         let object = Object::open(file.as_fd(), &place, &pending.node.name);
-        Ok(object.apply(&pending.node, self.options.select_xattr.as_deref())?)
+        Ok(object.apply(&pending.node, self.wanted())?)
     }
 
     fn blame(&mut self, number: usize, error: &RepositoryError) {
@@ -305,6 +304,13 @@ impl Site {
             self.reporter.failed(location, &error);
         }
         Ok(())
+    }
+}
+
+/// However a restore ends, by an error or because nobody waits for it any more.
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.abandon();
     }
 }
 

@@ -104,14 +104,13 @@ impl Site {
         if !self.options.dry_run {
             let cannot_reach = ItemError::io("cannot reach the folder");
             let place = self.folders.ensure(folder).map_err(&cannot_reach)?;
-            let wanted = self.options.select_xattr.as_deref();
             let to_read = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             match openat(&place, ".", to_read, Mode::empty()) {
-                Ok(open) => Object::open(open.as_fd(), &place, b".").apply(node, wanted)?,
+                Ok(open) => Object::open(open.as_fd(), &place, b".").apply(node, self.wanted())?,
                 Err(_) => {
                     let Some((parent, name)) = self.folders.place(folder) else { return Ok(()) };
                     let parent = self.folders.ensure(parent).map_err(&cannot_reach)?;
-                    Object::folder(&place, &parent, &name).map_err(&cannot_reach)?.apply(node, wanted)?;
+                    Object::folder(&place, &parent, &name).map_err(&cannot_reach)?.apply(node, self.wanted())?;
                 }
             }
         }

@@ -13,7 +13,9 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::options::SelectXattr;
 use crate::format::{Node, NodeType, Time};
+use crate::repository::accounts::Accounts;
 
 /// An attribute that the kernel lets nobody remove.
 const UNREMOVABLE: &[u8] = b"security.selinux";
@@ -26,8 +28,14 @@ pub(super) struct MetadataError {
     source: io::Error,
 }
 
-/// Which extended attributes are restored, by their names; none: all.
-pub(super) type XattrFilter<'a> = Option<&'a (dyn Fn(&[u8]) -> bool + Send + Sync)>;
+/// Which metadata is restored, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// Chooses extended attributes by their names; none: all.
+    pub(super) xattrs: Option<&'a SelectXattr>,
+    /// Where to look up owners by their names; none: their numbers count.
+    pub(super) accounts: Option<&'a Accounts>,
+}
 
 /// Something in the target whose metadata is to be set: exactly this thing, whatever its name leads to later.
 pub(super) struct Object<'a> {
@@ -41,6 +49,15 @@ enum OpenAs<'a> {
     File(BorrowedFd<'a>),
     /// Opened only to be pointed at: devices, pipes and links must not be opened otherwise, some folders cannot.
     Place(OwnedFd),
+}
+
+impl Wanted<'_> {
+    /// User and group. A name that this machine does not have leaves the number; restic makes it 0.
+    fn owner(&self, node: &Node) -> (u32, u32) {
+        let uid = self.accounts.and_then(|accounts| accounts.user_number(&node.user));
+        let gid = self.accounts.and_then(|accounts| accounts.group_number(&node.group));
+        (uid.unwrap_or(node.uid), gid.unwrap_or(node.gid))
+    }
 }
 
 impl<'a> Object<'a> {
@@ -63,8 +80,9 @@ impl<'a> Object<'a> {
     /// Sets everything that `node` says. What fails does not keep the rest from being tried; the first error is told.
     ///
     /// Who is not root is not told of what only root may do, as with restic.
-    pub(super) fn apply(&self, node: &Node, wanted: XattrFilter<'_>) -> Result<(), MetadataError> {
-        let wanted = |name: &[u8]| wanted.is_none_or(|wanted| wanted(name));
+    pub(super) fn apply(&self, node: &Node, wanted: Wanted<'_>) -> Result<(), MetadataError> {
+        let (uid, gid) = wanted.owner(node);
+        let wanted = |name: &[u8]| wanted.xattrs.is_none_or(|wanted| wanted(name));
         let mut first = None;
         let mut attempt = |what: &str, result: Result<(), Errno>| match result {
             Err(Errno::PERM | Errno::ACCESS) if !rustix::process::geteuid().is_root() => {}
@@ -73,7 +91,7 @@ impl<'a> Object<'a> {
             }
             Ok(()) => {}
         };
-        attempt("owner", self.set_owner(node.uid, node.gid));
+        attempt("owner", self.set_owner(uid, gid));
         for attribute in node.extended_attributes.iter().filter(|attribute| wanted(&attribute.name)) {
             let what = || format!("extended attribute {:?}", String::from_utf8_lossy(&attribute.name));
             let result = self.set_attribute(&attribute.name, &attribute.value);

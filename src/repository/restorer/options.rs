@@ -70,6 +70,8 @@ pub struct RestoreOptions {
     pub select: Selection,
     /// Which extended attributes to restore; none: all.
     pub select_xattr: Option<SelectXattr>,
+    /// Restore owners by their names; where this machine does not know the name, by number.
+    pub ownership_by_name: bool,
     /// What to do about what is already there.
     pub overwrite: Overwrite,
     /// Remove what is in the target and not in the snapshot, within what is selected.
@@ -90,6 +92,7 @@ impl RestoreOptions {
             target: target.into(),
             select: Selection::All,
             select_xattr: None,
+            ownership_by_name: false,
             overwrite: Overwrite::default(),
             delete: false,
             sparse: false,

@@ -17,10 +17,11 @@ use super::events::{Reporter, RestoreAction};
 use super::finish::Finish;
 use super::folders::{FolderId, Folders, identity};
 use super::links::{Claim, HardLinks};
-use super::metadata::Object;
+use super::metadata::{Object, Wanted};
 use super::options::{Overwrite, RestoreOptions, Selected};
 use super::remove::remove_all;
 use crate::format::{BlobHandle, BlobId, Node, NodeType};
+use crate::repository::accounts::Accounts;
 use crate::repository::{Interrupt, Progress, RepositoryError};
 
 /// To look at a file, which may turn out to be a pipe or a device: without waiting, and without effect.
@@ -48,6 +49,8 @@ pub(super) struct Site {
     pub(super) may_delete: bool,
     pub(super) written: WrittenFiles,
     pub(super) interrupt: Interrupt,
+    /// Where owners are looked up by their names, if they are.
+    accounts: Option<Accounts>,
 }
 
 impl Site {
@@ -61,6 +64,7 @@ impl Site {
         Ok(Site {
             folders,
             may_delete: options.delete,
+            accounts: options.ownership_by_name.then(Accounts::of_this_machine),
             options,
             reporter: Reporter::new(progress),
             links: HardLinks::default(),
@@ -71,6 +75,11 @@ impl Site {
             written: WrittenFiles::default(),
             interrupt,
         })
+    }
+
+    /// Which metadata is restored, and how.
+    pub(super) fn wanted(&self) -> Wanted<'_> {
+        Wanted { xattrs: self.options.select_xattr.as_ref(), accounts: self.accounts.as_ref() }
     }
 
     /// What the filter says of an entry.
@@ -191,7 +200,7 @@ impl Site {
             return Ok(());
         }
         let place = self.folders.ensure(folder).map_err(ItemError::io("cannot reach the folder"))?;
-        Ok(Object::open(file.as_fd(), &place, &node.name).apply(node, self.options.select_xattr.as_deref())?)
+        Ok(Object::open(file.as_fd(), &place, &node.name).apply(node, self.wanted())?)
     }
 
     /// Links, pipes, devices.
@@ -210,7 +219,7 @@ impl Site {
             make(&place, node)?;
             self.reporter.restored(RestoreAction::OtherRestored, location.to_owned(), 0);
             let object = Object::at(&place, &node.name).map_err(ItemError::io("cannot find it again"))?;
-            object.apply(node, self.options.select_xattr.as_deref())?;
+            object.apply(node, self.wanted())?;
         } else {
             self.reporter.restored(RestoreAction::OtherRestored, location.to_owned(), 0);
         }

@@ -177,11 +177,7 @@ impl<'a> Walk<'a> {
 
     /// Brings the content of all files of the batch, then does what waited for it.
     async fn flush(&mut self) -> Result<(), RestoreError> {
-        let written = self.write_contents().await;
-        if written.is_err() {
-            self.on_site(Site::abandon).await;
-            return written;
-        }
+        self.write_contents().await?;
         self.on_site(|site| {
             site.end_writing();
             site.finish()

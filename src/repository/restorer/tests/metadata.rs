@@ -176,6 +176,23 @@ async fn a_file_takes_the_place_of_whatever_is_there() {
 }
 
 #[tokio::test]
+async fn owners_are_restored_by_name_where_there_is_one() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new().await;
+    let mut known = world.file("known", &[b"x"]).await;
+    (known.uid, known.user, known.gid, known.group) = (4711, "root".into(), 4712, "nobody's".into());
+    let tree = world.tree(&[known]).await;
+    let stage = world.ready().await;
+    for (ownership_by_name, owner) in [(false, (4711, 4712)), (true, (0, 4712))] {
+        stage.restore_with(tree, RestoreOptions { ownership_by_name, ..stage.options() }).await;
+        let metadata = std::fs::metadata(stage.path("known")).unwrap();
+        assert_eq!((metadata.uid(), metadata.gid()), owner);
+    }
+}
+
+#[tokio::test]
 async fn devices_are_made_by_root() {
     if !is_root() {
         return;

@@ -103,6 +103,30 @@ async fn a_full_disk_ends_the_restore_and_names_the_file() {
     assert_eq!(error.to_string(), "no space left in the target for /a/file");
 }
 
+#[tokio::test]
+async fn a_file_that_will_not_be_complete_goes_with_the_restore() {
+    let world = World::new().await;
+    let mut files = Vec::new();
+    for name in ["new", "there"] {
+        files.push(world.file(name, &[b"first", b"last"]).await);
+    }
+    let content = files[0].content.clone().unwrap();
+    let stage = world.ready().await;
+    std::fs::create_dir(stage.target()).unwrap();
+    std::fs::write(stage.path("there"), "older").unwrap();
+    let mut site = site::Site::open(stage.options(), Progress::silent(), Interrupt::never()).unwrap();
+    for node in files {
+        let pieces =
+            [(content[0], 5), (content[1], 4)].map(|(blob, length_bytes)| compare::Piece { blob, length_bytes });
+        site.visit(folders::FolderId::ROOT, vec![site::Entry { node, pieces: Ok(pieces.to_vec()) }]).unwrap();
+    }
+    site.begin_writing().unwrap();
+    site.write_blob(content[0], Ok(b"first")).unwrap();
+    assert_eq!(paths(&stage.target()), ["new", "there"]);
+    drop(site);
+    assert_eq!(paths(&stage.target()), ["there"]);
+}
+
 /// Restores a file of two equal blobs of which the index states that they have `stated` bytes.
 async fn with_stated_lengths(stated: [u32; 2]) -> (RestoreCounts, String, bool) {
     let world = World::new().await;
