@@ -30,3 +30,4 @@ mod peers;
 mod replicate;
 mod rest;
 mod restorer;
+mod tls;

@@ -12,7 +12,7 @@ mod rest;
 pub(super) use rest::{Login, RestPlace};
 
 /// The kinds of repository that [`super::Backend::open`] can open.
-const KNOWN: &[&str] = &["local", "rest", "s3"];
+const KNOWN: &[&str] = &["local", "r2", "rest", "s3"];
 
 /// Those that restic knows besides.
 const RESTIC_ONLY: &[&str] = &["azure", "b2", "gs", "rclone", "sftp", "swift"];
@@ -87,11 +87,13 @@ fn known() -> String {
 
 impl Location {
     /// Reads a location: a path, `local:PATH`, `s3:https://host/bucket/prefix`, `s3:http://…`, `s3:host/bucket/prefix`,
-    /// `s3://host/bucket/prefix`, `rest:https://host/path/` or `rest:http://…`.
+    /// `s3://host/bucket/prefix`, `rest:https://host/path/`, `rest:http://…`, or
+    /// `r2:ACCOUNT/bucket/prefix`, which stands for `s3:ACCOUNT.r2.cloudflarestorage.com/bucket/prefix`.
     pub fn parse(text: &str) -> Result<Location, LocationError> {
         let place = match text.split_once(':') {
             Some(("local", path)) => local(path)?,
             Some(("s3", rest)) => Place::S3(s3(rest)?),
+            Some(("r2", rest)) => Place::S3(r2(rest)?),
             Some(("rest", rest)) => Place::Rest(RestPlace::parse(rest)?),
             _ if is_path(text) => local(text)?,
             None => local(text)?,
@@ -168,6 +170,15 @@ fn decode(path: &str) -> Result<String, LocationError> {
     }
     let path = percent_decode_str(path).decode_utf8().map_err(|_| s3_error("its path is not UTF-8"))?;
     Ok(path.into_owned())
+}
+
+/// Cloudflare R2. An account of a jurisdiction has its name after a dot: `0123abcd.eu`.
+fn r2(rest: &str) -> Result<S3Place, LocationError> {
+    let (account, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if account.is_empty() || !account.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.') {
+        return Err(s3_error("what follows r2: is not ACCOUNT/bucket/prefix"));
+    }
+    s3(&format!("{account}.r2.cloudflarestorage.com/{path}"))
 }
 
 fn s3_error(problem: &'static str) -> LocationError {
@@ -252,6 +263,17 @@ mod tests {
     }
 
     #[test]
+    fn r2_is_short_for_the_account_s_endpoint() {
+        let place = Location::parse("r2:0123abcd/bucket/a/b").expect("a location");
+        assert_eq!(place.to_string(), "s3:https://0123abcd.r2.cloudflarestorage.com/bucket/a/b");
+        assert_eq!(place, Location::parse("s3:0123abcd.r2.cloudflarestorage.com/bucket/a/b").expect("a location"));
+        assert_eq!(s3_place("r2:0123abcd.eu/bucket").host, "0123abcd.eu.r2.cloudflarestorage.com");
+        for text in ["r2:", "r2:0123abcd", "r2:https://x/bucket", "r2:geheim@x/bucket"] {
+            Location::parse(text).expect_err(text);
+        }
+    }
+
+    #[test]
     fn only_the_url_form_is_percent_encoded() {
         assert_eq!(s3_place("s3:https://h/bucket/a%20b").prefix, "a b");
         assert_eq!(s3_place("s3:h/bucket/a%20b").prefix, "a%20b");
@@ -261,9 +283,9 @@ mod tests {
     #[test]
     fn an_unknown_scheme_lists_the_known_ones() {
         let error = Location::parse("ftp://host/repo").expect_err("unknown").to_string();
-        assert!(error.contains("\"ftp:\"") && error.contains("local:, rest:, s3:"), "{error}");
+        assert!(error.contains("\"ftp:\"") && error.contains("local:, r2:, rest:, s3:"), "{error}");
         let error = Location::parse("sftp:host:/repo").expect_err("unsupported").to_string();
-        assert!(error.contains("\"sftp:\"") && error.contains("local:, rest:, s3:"), "{error}");
+        assert!(error.contains("\"sftp:\"") && error.contains("local:, r2:, rest:, s3:"), "{error}");
     }
 
     #[test]

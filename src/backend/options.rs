@@ -64,6 +64,10 @@ pub struct BackendOptions {
     /// PEM files with the only certificates to trust (`--cacert`); none: `SSL_CERT_FILE`, else the system's, else those
     /// compiled in.
     pub cacerts: Vec<PathBuf>,
+    /// A PEM file with a certificate and its key, which the server is shown if it asks (`--tls-client-cert`).
+    pub client_cert: Option<PathBuf>,
+    /// Trust any server (`--insecure-tls`).
+    pub insecure_tls: bool,
     /// What this program calls itself; none: its name and version.
     pub user_agent: Option<String>,
     /// What only S3 knows.
@@ -82,6 +86,8 @@ impl Default for BackendOptions {
             connect_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(60),
             cacerts: Vec::new(),
+            client_cert: None,
+            insecure_tls: false,
             user_agent: None,
             s3: S3Options::default(),
             record_calls: false,

@@ -59,7 +59,7 @@ fn of_backend(error: &BackendError) -> Option<String> {
         K::UnknownHost => "check the spelling of the host and this machine's network",
         K::Refused => "check host and port, and that the server runs",
         K::Tls => {
-            "--cacert FILE names a certificate to trust; a server without TLS is written with http:, as in \
+            "--cacert FILE names a certificate to trust, --tls-client-cert FILE the one to show; a server without TLS is written with http:, as in \
              s3:http://HOST:PORT/BUCKET or rest:http://HOST:PORT/"
         }
         K::Unreachable | K::Timeout => "check the network between here and there, then run the command again",

@@ -39,6 +39,8 @@ fn options(kind: &str, settings: &Settings, output: Option<&Output>) -> Result<B
     let transport = &settings.transport;
     let mut options = BackendOptions { environment: settings.environment.clone(), ..BackendOptions::default() };
     options.cacerts = transport.cacerts.clone();
+    options.client_cert = transport.client_cert.clone();
+    options.insecure_tls = transport.insecure_tls;
     options.user_agent = transport.user_agent.clone();
     if let Some(timeout) = transport.stall_timeout {
         options.stall_timeout = timeout;
@@ -61,8 +63,6 @@ fn options(kind: &str, settings: &Settings, output: Option<&Output>) -> Result<B
 fn refuse_what_is_not_supported(settings: &Settings) -> Result<(), CliError> {
     let transport = &settings.transport;
     let refused = [
-        (transport.client_cert.is_some(), "--tls-client-cert (RESTIC_TLS_CLIENT_CERT) is not supported"),
-        (transport.insecure_tls, "--insecure-tls is not supported: --cacert FILE names the certificate to trust"),
         (transport.limit_upload_kib > 0, "--limit-upload is not supported"),
         (transport.limit_download_kib > 0, "--limit-download is not supported"),
     ];

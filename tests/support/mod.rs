@@ -16,5 +16,6 @@ pub(crate) mod rest;
 pub(crate) mod s3;
 pub(crate) mod sample;
 pub(crate) mod source;
+pub(crate) mod tls;
 
 pub(crate) use client::{Client, Repo, Run};

@@ -51,7 +51,7 @@ impl HttpClient {
     pub(super) fn new(options: &BackendOptions) -> Result<Arc<HttpClient>, Failure> {
         let mut builder = reqwest::Client::builder()
             .user_agent(options.user_agent.as_deref().unwrap_or(USER_AGENT))
-            .tls_backend_preconfigured(tls::config(&options.cacerts, &options.environment)?)
+            .tls_backend_preconfigured(tls::config(options)?)
             .dns_resolver(resolve::Resolver)
             // A redirect would have to be signed anew, and leads away from the repository's address.
             .redirect(reqwest::redirect::Policy::none())

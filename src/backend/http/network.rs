@@ -34,6 +34,12 @@ fn kind_of(error: &(dyn Error + 'static), connecting: bool) -> Option<ErrorKind>
     if let Some(error) = error.downcast_ref::<ResolveError>() {
         return Some(error.kind());
     }
+    if let Some(rustls::Error::AlertReceived(alert)) = error.downcast_ref()
+        && format!("{alert:?}").contains("Certificate")
+    {
+        // A server that wants another certificate of ours, or any, says so only after TLS 1.3 stands.
+        return Some(ErrorKind::Tls);
+    }
     if error.is::<rustls::Error>() {
         // Once it stands, a TLS connection fails only because something on the way damages it.
         return Some(if connecting { ErrorKind::Tls } else { ErrorKind::Broken });
