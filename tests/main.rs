@@ -13,6 +13,7 @@ mod support;
 mod architecture;
 mod archiver;
 mod backend;
+mod bare;
 mod cli_basics;
 mod cli_kuma;
 mod cli_like_restic;
