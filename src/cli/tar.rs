@@ -19,7 +19,8 @@ pub(crate) fn header(path: &[u8], node: &Node, size_bytes: u64) -> Vec<u8> {
     if node.node_type == NodeType::Dir {
         name.push(b'/');
     }
-    let seconds = node.mtime.unix_seconds();
+    // To the nearest second, as Go's archive/tar does where no record for the rest of it is written.
+    let seconds = node.mtime.unix_seconds() + i64::from(node.mtime.nanoseconds() >= 500_000_000);
     let mut records = Records::default();
     let fits = |text: &[u8], length: usize| text.len() <= length && text.is_ascii() && !text.contains(&0);
     if !fits(&name, 100) {
@@ -254,7 +255,7 @@ mod tests {
         assert_eq!((path.as_slice(), content.as_slice()), (&b"src/a"[..], &b"hi\n"[..]));
         assert_eq!(
             (header.mode().unwrap(), header.uid().unwrap(), header.mtime().unwrap()),
-            (0o4644, 7, 1_795_438_359)
+            (0o4644, 7, 1_795_438_360)
         );
         assert_eq!(header.username().unwrap(), Some("root"));
         assert!(records.is_empty());
