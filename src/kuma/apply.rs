@@ -92,9 +92,10 @@ fn change(
     let (facts, local) = database.dump_inside(&rules.selection)?;
     let fitted = fit(&facts, wanted, &rules.selection, rules.allow_schema_mismatch)?;
     let mut changes = diff(&local, &fitted.dump);
+    let dangling = check::violations(database, &facts)?;
     write::changes(database, &changes)?;
     let history_rows_deleted = write::delete_orphaned_history(database, &facts)?;
-    check::foreign_keys(database, &facts)?;
+    check::foreign_keys(database, &facts, &dangling)?;
     let (_, now) = database.dump_inside(&rules.selection)?;
     let left = diff(&now, &fitted.dump);
     if !left.is_empty() {

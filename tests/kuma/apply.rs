@@ -300,6 +300,14 @@ fn rows_that_refer_to_nothing_are_refused_by_name() {
 }
 
 #[test]
+fn what_dangled_before_does_not_stop_an_apply_of_something_else() {
+    let (primary, replica) = (Kuma::new("kuma-v2-state2"), Kuma::new("kuma-v2"));
+    replica.run("UPDATE monitor SET proxy_id = 4711 WHERE id = 7");
+    apply(&data(&replica), &snapshot(&primary), &narrowed("incident")).unwrap();
+    assert_eq!(replica.rows("SELECT * FROM incident"), primary.rows("SELECT * FROM incident"));
+}
+
+#[test]
 fn a_narrow_selection_touches_nothing_else() {
     let (primary, replica) = (Kuma::new("kuma-v2-state2"), Kuma::new("kuma-v2"));
     let (monitors, settings) = (replica.rows("SELECT * FROM monitor"), replica.rows("SELECT * FROM setting"));
