@@ -26,8 +26,9 @@ use crate::repository::{Index, Repository, RepositoryError};
 /// A batch is closed when it has so many files or other steps, or so many pieces of content.
 const BATCH_STEPS: usize = 50_000;
 const BATCH_PIECES: usize = 500_000;
-/// Entries of one folder that are looked at in one go.
+/// Entries of one folder, and pieces of their content, that are looked at in one go.
 const VISIT_AT_ONCE: usize = 1000;
+const PIECES_AT_ONCE: usize = 100_000;
 /// Trees that are read ahead with one that is needed, and the bytes that all that wait may have.
 const AHEAD_TREES: usize = 32;
 const AHEAD_BYTES: u64 = 16 << 20;
@@ -141,7 +142,7 @@ impl<'a> Walk<'a> {
         self.frames.push(frame);
         let mut entries = survey.entries.into_iter();
         while entries.len() > 0 {
-            let batch: Vec<Entry> = entries.by_ref().take(VISIT_AT_ONCE).map(|node| self.prepare(node)).collect();
+            let batch = self.prepare(&mut entries);
             let is_full = self
                 .on_site(move |site| {
                     site.visit(folder, batch)?;
@@ -252,9 +253,18 @@ impl<'a> Walk<'a> {
         result
     }
 
-    /// Looks up how long the pieces of a file are: the index decides, not the node.
-    fn prepare(&self, mut node: Node) -> Entry {
-        Entry { pieces: pieces(self.index, node.content.take().unwrap_or_default()), node }
+    /// Looks up how long the pieces of the next files are: the index decides, not the node.
+    fn prepare(&self, nodes: &mut impl Iterator<Item = Node>) -> Vec<Entry> {
+        let (mut batch, mut piece_count) = (Vec::new(), 0);
+        while batch.len() < VISIT_AT_ONCE
+            && piece_count < PIECES_AT_ONCE
+            && let Some(mut node) = nodes.next()
+        {
+            let content = node.content.take().unwrap_or_default();
+            piece_count += content.len();
+            batch.push(Entry { pieces: pieces(self.index, content), node });
+        }
+        batch
     }
 
     async fn on_site<T: Send + 'static>(&self, work: impl FnOnce(&mut Site) -> T + Send + 'static) -> T {
