@@ -7,11 +7,14 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::backup_json::{
+    ErrorObject, ErrorUpdate, StatusUpdate, VerboseUpdate, duration, summary_output, verbose_update,
+};
 use super::number::GoFloat;
 use super::output::{Output, Verbosity};
 use super::progress::{Status, Steps};
 use super::{text, units};
-use crate::format::{Summary, Time};
+use crate::format::Summary;
 use crate::repository::{BackupEvent, BackupOutcome, Event, ItemChange, ItemStats, Progress, ScanTotals};
 
 /// Slower than this nobody wants to know when it ends.
@@ -33,85 +36,6 @@ struct State {
     bytes: u64,
     errors: u64,
     current: BTreeSet<PathBuf>,
-}
-
-#[derive(Serialize)]
-struct StatusUpdate<'a> {
-    message_type: &'static str,
-    #[serde(skip_serializing_if = "is_zero")]
-    seconds_elapsed: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    seconds_remaining: u64,
-    percent_done: GoFloat,
-    #[serde(skip_serializing_if = "is_zero")]
-    total_files: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    files_done: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    total_bytes: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    bytes_done: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    error_count: u64,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    current_files: Vec<std::borrow::Cow<'a, str>>,
-}
-
-#[derive(Default, Serialize)]
-struct VerboseUpdate<'a> {
-    message_type: &'static str,
-    action: &'static str,
-    item: std::borrow::Cow<'a, str>,
-    duration: GoFloat,
-    data_size: u64,
-    data_size_in_repo: u64,
-    metadata_size: u64,
-    metadata_size_in_repo: u64,
-    total_files: u64,
-}
-
-/// An error of one item, as restic's JSON has it.
-#[derive(Serialize)]
-pub(crate) struct ErrorUpdate<'a> {
-    pub(crate) message_type: &'static str,
-    pub(crate) error: ErrorObject<'a>,
-    pub(crate) during: &'static str,
-    pub(crate) item: std::borrow::Cow<'a, str>,
-}
-
-/// Its text.
-#[derive(Serialize)]
-pub(crate) struct ErrorObject<'a> {
-    pub(crate) message: &'a str,
-}
-
-#[derive(Serialize)]
-struct SummaryOutput {
-    message_type: &'static str,
-    files_new: u64,
-    files_changed: u64,
-    files_unmodified: u64,
-    dirs_new: u64,
-    dirs_changed: u64,
-    dirs_unmodified: u64,
-    data_blobs: u64,
-    tree_blobs: u64,
-    data_added: u64,
-    data_added_packed: u64,
-    total_files_processed: u64,
-    total_bytes_processed: u64,
-    total_duration: GoFloat,
-    backup_start: Time,
-    backup_end: Time,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    snapshot_id: Option<String>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    dry_run: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 impl BackupReport {
@@ -332,60 +256,6 @@ impl BackupReport {
     }
 }
 
-fn verbose_update<'a>(
-    item: &'a Path,
-    is_dir: bool,
-    action: &'static str,
-    stats: ItemStats,
-    duration: Duration,
-) -> VerboseUpdate<'a> {
-    let item = item.to_string_lossy();
-    if action == "unchanged" {
-        return VerboseUpdate { message_type: "verbose_status", action, item, ..VerboseUpdate::default() };
-    }
-    VerboseUpdate {
-        message_type: "verbose_status",
-        action,
-        item,
-        duration: GoFloat(duration.as_secs_f64()),
-        data_size: stats.data_bytes,
-        data_size_in_repo: stats.data_stored_bytes,
-        metadata_size: if is_dir { stats.tree_bytes } else { 0 },
-        metadata_size_in_repo: if is_dir { stats.tree_stored_bytes } else { 0 },
-        total_files: 0,
-    }
-}
-
-fn summary_output(outcome: &BackupOutcome, dry_run: bool) -> SummaryOutput {
-    let summary = &outcome.summary;
-    SummaryOutput {
-        message_type: "summary",
-        files_new: summary.files_new,
-        files_changed: summary.files_changed,
-        files_unmodified: summary.files_unmodified,
-        dirs_new: summary.dirs_new,
-        dirs_changed: summary.dirs_changed,
-        dirs_unmodified: summary.dirs_unmodified,
-        data_blobs: summary.data_blobs,
-        tree_blobs: summary.tree_blobs,
-        data_added: summary.data_added,
-        data_added_packed: summary.data_added_packed,
-        total_files_processed: summary.total_files_processed,
-        total_bytes_processed: summary.total_bytes_processed,
-        total_duration: GoFloat(duration(summary).as_secs_f64()),
-        backup_start: summary.backup_start,
-        backup_end: summary.backup_end,
-        snapshot_id: outcome.snapshot.as_ref().map(|(id, _)| id.to_string()),
-        dry_run,
-    }
-}
-
-/// How long the backup took; nothing if the clock went back.
-fn duration(summary: &Summary) -> Duration {
-    let (start, end) = (summary.backup_start.timestamp(), summary.backup_end.timestamp());
-    Duration::try_from(end.duration_since(start)).unwrap_or_default()
-}
-
 /// The end in words, each line with how verbose one must be to see it.
 fn summary_lines(summary: &Summary, dry_run: bool) -> Vec<(Verbosity, String)> {
     let counts = |what: &str, new: u64, changed: u64, same: u64| {
@@ -412,7 +282,7 @@ fn summary_lines(summary: &Summary, dry_run: bool) -> Vec<(Verbosity, String)> {
 mod tests {
     use super::super::output::capture::captured;
     use super::*;
-    use crate::format::{Snapshot, SnapshotId, TreeId};
+    use crate::format::{Snapshot, SnapshotId, Time, TreeId};
 
     fn outcome() -> BackupOutcome {
         let tree = TreeId::from_bytes([1; 32]);

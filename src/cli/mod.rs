@@ -8,6 +8,7 @@ mod apply;
 mod archive;
 mod args;
 mod backup;
+mod backup_json;
 mod backup_report;
 mod cat;
 mod check;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::number;
 use super::text;
 use super::units;
 use super::when::Zone;
@@ -24,7 +25,7 @@ pub(crate) struct NodeEntry<'a> {
     mtime: Time,
     atime: Time,
     ctime: Time,
-    #[serde(skip_serializing_if = "is_zero_inode")]
+    #[serde(skip_serializing_if = "number::is_zero")]
     inode: u64,
     message_type: &'static str,
     struct_type: &'static str,
@@ -32,11 +33,6 @@ pub(crate) struct NodeEntry<'a> {
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_zero_inode(number: &u64) -> bool {
     *number == 0
 }
 

@@ -26,6 +26,12 @@ impl Serialize for GoFloat {
     }
 }
 
+/// Whether a number is left out, as Go's `omitempty` does.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+pub(crate) fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::backup_report::{ErrorObject, ErrorUpdate};
-use super::number::GoFloat;
+use super::backup_json::{ErrorObject, ErrorUpdate};
+use super::number::{GoFloat, is_zero};
 use super::output::{Output, Verbosity};
 use super::progress::{Status, Steps};
 use super::text;
@@ -51,11 +51,6 @@ struct VerboseUpdate<'a> {
     action: &'static str,
     item: std::borrow::Cow<'a, str>,
     size: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 impl RestoreReport {
