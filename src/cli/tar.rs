@@ -219,12 +219,11 @@ mod tests {
     use super::*;
     use crate::format::Mode;
 
+    /// An entry's header, path, target of its link, extended records, and content.
+    type Entry = (tar::Header, Vec<u8>, Vec<u8>, Vec<(String, Vec<u8>)>, Vec<u8>);
+
     /// What another implementation reads from an entry and its content.
-    fn read(
-        path: &str,
-        node: &Node,
-        content: &[u8],
-    ) -> (tar::Header, Vec<u8>, Vec<u8>, Vec<(String, Vec<u8>)>, Vec<u8>) {
+    fn read(path: &str, node: &Node, content: &[u8]) -> Entry {
         let size = content.len() as u64;
         let bytes = [header(path.as_bytes(), node, size), content.to_vec(), padding(size), end()].concat();
         assert_eq!(bytes.len() % BLOCK_BYTES, 0);
