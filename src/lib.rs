@@ -14,7 +14,7 @@
 //! | module | holds | may use |
 //! |---|---|---|
 //! | `cli` | arguments, environment, printing, hints, exit codes; one file per command | `replicate` `kuma` `repository` `backend` `format` `blocking` |
-//! | `replicate` | the only place that knows both Kuma and the repository: publish, plan, apply | `kuma` `repository` `backend` `format` `blocking` |
+//! | `replicate` | the only place that knows both Kuma and the repository: publish, plan, apply, the daemon and Kuma's process | `kuma` `repository` `backend` `format` `blocking` |
 //! | `kuma` | Uptime Kuma's databases: schema, dump, encode, decode, diff, apply; synchronous | |
 //! | `repository` | a restic repository: what is stored where, in which order, under which lock | `backend` `format` `blocking` |
 //! | `backend` | a file handle becomes an object; URL forms and credentials | `format` |
@@ -29,6 +29,26 @@
 //! | `rusqlite` | `kuma` |
 //! | `aes` `ctr` `poly1305` `scrypt` `zstd` | `format` |
 //! | `clap` `indicatif` `unicode_width` `zip` | `cli` |
+//!
+//! # The walk of one row
+//!
+//! An operator renames monitor 7 on the primary. `kuma::Database::dump` reads the configuration tables in one read
+//! transaction; `kuma::encode` gives `backup.sql`, `manifest.json` and the files the rows refer to, the same bytes for the
+//! same content. `Repository::tree_of_files` says which tree that would be, without a request; the newest snapshot's tree
+//! says whether anything changed. If so, under a shared lock: `archive_files` chunks, leaves out what the index knows,
+//! seals (compresses, encrypts, *opens again and compares*), fills packs; a pack is stored before the index that names it,
+//! the index before the snapshot, and the snapshot is the commit. A crash after any step leaves at worst objects that
+//! nothing refers to.
+//!
+//! A replica walks back without a lock and without the right to write: newest snapshot, `read_files`, `kuma::decode` in a
+//! sandbox, `kuma::diff` with what is here, and `kuma::apply`: compared, changed and checked in one transaction, or not at
+//! all. `kuma::diff` is one pure function with three users: what publish tells, the plan, and the apply.
+//!
+//! # Verbs
+//!
+//! Each layer has its own, so that a search for one names the layer: `backend` reads, writes, lists, deletes; `format`
+//! encodes and decodes, seals and opens; `repository` loads and saves; `kuma` dumps, diffs, applies; `replicate` publishes
+//! and follows. Pure code decides, asynchronous code carries out (`replicate::daemon`: `watch`, `follow`, `guard`).
 //!
 //! # Invariants
 //!
