@@ -19,7 +19,8 @@ const STORAGE: &str = "Storage";
 pub(crate) struct GlobalArgs {
     /// Where the repository is [env: RESTIC_REPOSITORY]
     ///
-    /// A folder, or s3:HOST/BUCKET/PREFIX, s3:https://HOST/BUCKET/PREFIX, s3://HOST/BUCKET/PREFIX.
+    /// A folder; s3:https://HOST/BUCKET/PREFIX, s3:HOST/BUCKET/PREFIX or s3://HOST/BUCKET/PREFIX;
+    /// r2:ACCOUNT/BUCKET/PREFIX; rest:https://USER:PASSWORD@HOST/PATH/.
     #[arg(short, long, global = true, value_name = "REPOSITORY", help_heading = REPOSITORY)]
     pub(crate) repo: Option<String>,
 
@@ -80,12 +81,12 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "FILE", help_heading = STORAGE, hide_short_help = true, value_delimiter = ',')]
     pub(crate) cacert: Vec<PathBuf>,
 
-    /// restic's; refused, since it is not supported yet [env: RESTIC_TLS_CLIENT_CERT]
-    #[arg(long, global = true, value_name = "FILE", help_heading = STORAGE, hide = true)]
+    /// Show this PEM file, a certificate and its key, to the server [env: RESTIC_TLS_CLIENT_CERT]
+    #[arg(long, global = true, value_name = "FILE", help_heading = STORAGE, hide_short_help = true)]
     pub(crate) tls_client_cert: Option<PathBuf>,
 
-    /// restic's; refused, since it is not supported
-    #[arg(long, global = true, help_heading = STORAGE, hide = true)]
+    /// Do not check the server's certificate: whoever is between here and there can read and change everything
+    #[arg(long, global = true, help_heading = STORAGE, hide_short_help = true)]
     pub(crate) insecure_tls: bool,
 
     /// Try a request again when nothing has moved for this long [default: 1m]
