@@ -46,7 +46,9 @@ fn of_backend(error: &BackendError) -> Option<String> {
             "user and password are given by RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD, or in the URL: \
              rest:https://USER:PASSWORD@HOST/PATH/"
         }
-        K::PermissionDenied => "the credentials or this user may not do that there",
+        K::PermissionDenied => {
+            "the credentials or this user may not do that there; what may only be read is read with --no-lock"
+        }
         K::CredentialsMissing => {
             "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE for a profile in ~/.aws/credentials"
         }
